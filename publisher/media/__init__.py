@@ -1,0 +1,1 @@
+"""What cameras send, and what is made of it once, whoever watches."""

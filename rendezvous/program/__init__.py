@@ -1,0 +1,1 @@
+"""What both programs share: reading settings, writing logs, leaving with a sentence."""
