@@ -15,8 +15,8 @@ SessionId = NewType("SessionId", str)
 Owner = NewType("Owner", str)
 """The principal that holds a room: opaque to the core, natively the thumbprint of a camera key."""
 
-ROOM_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-LABEL_PATTERN = r"^[A-Za-z0-9_-]{0,32}$"
+ROOM_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z"
+LABEL_PATTERN = r"^[A-Za-z0-9_-]{0,32}\Z"  # \Z, for $ lets a line feed pass
 KEY_ROOM_LENGTH = 32  # characters of base32: 160 bits, beyond any search for a second key
 
 _ROOM_ID = re.compile(ROOM_ID_PATTERN)

@@ -24,11 +24,11 @@ MESSAGE_BURST = 60
 
 Room: TypeAlias = Annotated[str, Meta(max_length=256)]  # its form is checked with a sentence
 Label: TypeAlias = Annotated[str, Meta(pattern=LABEL_PATTERN)]
-Id128: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}$")]  # 128 random bits
-Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]  # 256 bits
+Id128: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{22}\Z")]  # 128 random bits
+Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]  # 256 bits
 Sdp: TypeAlias = Annotated[str, Meta(max_length=SDP_BYTES)]
-Origin: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_\[\]-]{1,255}$")]  # host:port
-Code: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Origin: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_\[\]-]{1,255}\Z")]  # host:port
+Code: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Sentence: TypeAlias = Annotated[str, Meta(max_length=500)]
 Word: TypeAlias = Annotated[str, Meta(max_length=64)]
 
@@ -130,7 +130,7 @@ class IceCandidate(Part, frozen=True, rename="camel"):
 class Track(Part, frozen=True):
     """One stream of the camera, in words a person can read."""
 
-    kind: Annotated[str, Meta(pattern="^(audio|video)$")]
+    kind: Annotated[str, Meta(pattern=r"^(audio|video)\Z")]
     codec: Word  # "H.264", "Opus", …: as it leaves the publisher
     detail: Annotated[str, Meta(max_length=200)] = ""  # "High 4.0, 1280×720, 30 frames/s"
 
