@@ -110,15 +110,18 @@ def _levels(y_plane: Plane, stride: int, width: int, height: int, row: int) -> l
 class Pattern:
     """Draws the test picture.
 
-    ``width`` is a multiple of 16 and ``height`` even, 320×180 at least; ValueError otherwise.
+    ``width`` is a multiple of 16 and ``height`` even, 320×180 at least and at most twice as wide as
+    high; ValueError otherwise.
     """
 
     def __init__(self, width: int = 1280, height: int = 720) -> None:
-        if width % 16 or height % 2 or width < MIN_WIDTH or height < MIN_HEIGHT:
+        if width % 16 or height % 2 or min(width / MIN_WIDTH, height / MIN_HEIGHT) < 1:
             raise ValueError(
                 f"A test picture cannot be {width}x{height}: it is {MIN_WIDTH}x{MIN_HEIGHT} at "
                 "least, its width a multiple of 16 and its height even."
             )
+        if width > 2 * height:
+            raise ValueError(f"{width}x{height} is too flat: at most twice as wide as high.")
         self.width, self.height = width, height
         self._scale = width * 2 // 5 // (GLYPH_COLUMNS * len("00:00:00.000"))
         self._ball = width // 64
