@@ -91,7 +91,7 @@ class OpenTestCamera:
     """A test camera that runs."""
 
     def __init__(self, options: Options, pattern: Pattern) -> None:
-        self._closed = threading.Event()
+        self._interrupted = threading.Event()
         start = time.monotonic_ns()
         self._tracks: list[_Track] = [_Pictures(options, pattern, start)]
         if options.audio:
@@ -103,16 +103,20 @@ class OpenTestCamera:
         return tuple(track.stream for track in self._tracks)
 
     def packets(self) -> Iterator[Packet]:
-        """Coded media as it is made, until somebody closes the camera."""
+        """Coded media as it is made, until somebody interrupts."""
         while True:
             track = min(self._tracks, key=lambda track: track.due)
-            if self._closed.wait(max(0, track.due - time.monotonic_ns()) / _NS):
+            if self._interrupted.wait(max(0, track.due - time.monotonic_ns()) / _NS):
                 return
             yield from track.make()
 
+    def interrupt(self) -> None:
+        """Ends ``packets`` at once; for any thread."""
+        self._interrupted.set()
+
     def close(self) -> None:
-        """Ends ``packets`` at once."""
-        self._closed.set()
+        """Leaves nothing behind; also for any thread, because there is no device to let go of."""
+        self._interrupted.set()
 
 
 class _Track(Protocol):
