@@ -1,0 +1,136 @@
+/**
+ * What a viewer does about everything that may happen, as one complete table.
+ *
+ * Events are facts in the past tense; effects are names that viewer.js performs. A pair that is
+ * not in the table changes nothing, and a test walks them all.
+ *
+ * Two rules are behind it. Media that runs is never touched for the sake of signalling: `playing`
+ * leaves only when media itself is gone, or when a member ended the session. And a connection on
+ * which a join was refused is given up, because the server closes those that it did not admit.
+ */
+
+/**
+ * @typedef {'idle' | 'joining' | 'waiting' | 'negotiating' | 'playing' | 'reconnecting'
+ *   | 'ended'} State
+ */
+/**
+ * @typedef {'started' | 'stopped' | 'welcomed' | 'unreachable' | 'disconnected' | 'cameraAwaited'
+ *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded'
+ *   | 'mediaConnected' | 'mediaLost'} Event
+ */
+/**
+ * @typedef {'join' | 'joinAgain' | 'redial' | 'resume' | 'hangUp' | 'openMedia' | 'closeMedia'
+ *   | 'endSession'} Effect
+ */
+/** @typedef {{ to: State, effects: readonly Effect[] }} Transition */
+
+/** @type {readonly State[]} */
+export const STATES = ['idle', 'joining', 'waiting', 'negotiating', 'playing', 'reconnecting', 'ended'];
+
+/** @type {readonly Event[]} */
+export const EVENTS = [
+  'started', // somebody wants to watch
+  'stopped', // nobody does any more
+  'welcomed', // the rendezvous greeted a new connection
+  'unreachable', // an attempt to connect failed; another follows by itself
+  'disconnected', // a greeted connection was lost; another follows by itself
+  'cameraAwaited', // the rendezvous: admitted, but the camera is away
+  'admitted', // the rendezvous: you may offer
+  'retryDue', // the pause before the next join is over
+  'refused', // not now
+  'rejected', // never, as things are
+  'forgotten', // the rendezvous does not know our session
+  'sessionEnded', // the camera or the rendezvous ended the session
+  'mediaConnected', // ICE and DTLS are through
+  'mediaLost', // they are gone, or never came
+];
+
+/** @type {(to: State, ...effects: Effect[]) => Transition} */
+const go = (to, ...effects) => ({ to, effects });
+
+/** While a join is under way; the difference between the two states is what people are told.
+ * @type {(self: State) => Partial<Record<Event, Transition>>} */
+const whileJoining = (self) => ({
+  stopped: go('idle', 'hangUp'),
+  welcomed: go(self, 'join'),
+  retryDue: go(self, 'join'),
+  cameraAwaited: go('waiting'),
+  admitted: go('negotiating', 'openMedia'),
+  refused: go(self, 'redial'),
+  rejected: go('ended', 'hangUp'),
+});
+
+/** @type {Record<State, Partial<Record<Event, Transition>>>} */
+const TABLE = {
+  idle: {
+    started: go('joining', 'join'),
+    rejected: go('ended'),
+  },
+  joining: whileJoining('joining'),
+  reconnecting: whileJoining('reconnecting'),
+  waiting: {
+    stopped: go('idle', 'hangUp'),
+    disconnected: go('joining'),
+    admitted: go('negotiating', 'openMedia'),
+    // The server lets a viewer wait for 120 s and then has it ask again.
+    refused: go('joining', 'joinAgain'),
+    rejected: go('ended', 'hangUp'),
+  },
+  negotiating: {
+    stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
+    // A session without an answer ends with its connection: begin anew instead of waiting.
+    disconnected: go('reconnecting', 'closeMedia'),
+    cameraAwaited: go('waiting', 'closeMedia'),
+    admitted: go('negotiating', 'closeMedia', 'openMedia'),
+    refused: go('reconnecting', 'closeMedia', 'redial'),
+    rejected: go('ended', 'closeMedia', 'hangUp'),
+    forgotten: go('reconnecting', 'closeMedia', 'joinAgain'),
+    sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
+    mediaConnected: go('playing'),
+    mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
+  },
+  playing: {
+    stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
+    welcomed: go('playing', 'resume'),
+    // Without a session this connection would be closed as never admitted; media needs none.
+    forgotten: go('playing', 'hangUp'),
+    sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
+    mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
+  },
+  ended: {
+    started: go('joining', 'join'),
+    stopped: go('idle'),
+  },
+};
+
+/**
+ * @param {State} state
+ * @param {Event} event
+ * @returns {Transition}
+ */
+export function step(state, event) {
+  return TABLE[state][event] ?? { to: state, effects: [] };
+}
+
+/** Refusals that trying again cannot mend. */
+const FOR_GOOD = new Set([
+  'malformed',
+  'unknown_type',
+  'message_too_large',
+  'hello_first',
+  'version_unsupported',
+  'room_malformed',
+  'tls_required',
+]);
+
+/**
+ * The fact behind an error code; null when nothing has to be done about it.
+ *
+ * @param {string} code
+ * @returns {Event | null}
+ */
+export function refusal(code) {
+  if (code === 'session_unknown') return 'forgotten';
+  if (code === 'too_many_candidates') return null; // those that fitted may well do
+  return FOR_GOOD.has(code) ? 'rejected' : 'refused';
+}

@@ -1,0 +1,76 @@
+/** The page around the player: the room of the link, a title that says the state, a link to copy. */
+
+import './porthole-player.js';
+import { fragment, parseFragment, parseLink } from './link.js';
+
+/** @typedef {import('./porthole-player.js').PortholePlayer} PortholePlayer */
+
+/** @param {string} id @returns {HTMLElement} */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const player = /** @type {PortholePlayer} */ (byId('player'));
+const input = /** @type {HTMLInputElement} */ (byId('link'));
+const COPIED_FOR = 2_500; // ms that the button says so
+
+function arrive() {
+  const link = parseFragment(location.hash);
+  byId('watch').hidden = byId('room').hidden = link === null;
+  byId('start').hidden = link !== null;
+  if (!link) return leave();
+  byId('name').textContent = link.room;
+  player.secret = link.secret;
+  player.room = link.room;
+  player.focus({ preventScroll: true });
+}
+
+function leave() {
+  document.title = 'Porthole';
+  player.removeAttribute('room');
+  if (location.hash.length > 1) byId('wrong').textContent = INCOMPLETE;
+}
+
+const INCOMPLETE = 'This is not a link to a camera: it ends with #, a room, a dot and a secret.';
+
+player.addEventListener('porthole-state', (event) => {
+  const { chip } = /** @type {CustomEvent} */ (event).detail;
+  if (player.room) document.title = `${chip} · ${player.room} – Porthole`;
+});
+
+byId('open').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const link = parseLink(input.value);
+  byId('wrong').textContent = link ? '' : INCOMPLETE;
+  if (link) location.hash = fragment(link);
+  else input.focus();
+});
+
+byId('copy').addEventListener('click', async () => {
+  const copied = await copy(location.href);
+  byId('copy-label').textContent = copied ? 'Copied' : 'Copy the address bar';
+  setTimeout(() => (byId('copy-label').textContent = 'Copy link'), COPIED_FOR);
+});
+
+/** The clipboard's own interface exists on secure origins only. @param {string} text */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return copyBySelection(text);
+  }
+}
+
+/** @param {string} text */
+function copyBySelection(text) {
+  const area = document.createElement('textarea');
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand('copy');
+  area.remove();
+  byId('copy').focus();
+  return copied;
+}
+
+addEventListener('hashchange', arrive);
+arrive();

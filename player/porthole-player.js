@@ -1,0 +1,267 @@
+/**
+ * <porthole-player server="https://host:4545" room="MyRoom" secret="…">: a camera in a page.
+ *
+ * Attributes: `server` (default: where this file came from), `room`, `secret` (taken out of the
+ * page's markup as soon as it was read), `controls="off"`, and `muted`, which is for pages where
+ * nobody should be asked to turn the sound on. Sound is always off at first: browsers demand it.
+ *
+ * Properties: `room`, `secret`, `muted`, `state`, `words`, `video`. Methods: `start()`, `stop()`,
+ * `stats()`. Events: `porthole-state` (detail: state, chip, title, detail, tone) and
+ * `porthole-error` (detail: code, title, detail) when only a person can help.
+ */
+
+import { Controls } from './controls.js';
+import { ICONS, TONES } from './icons.js';
+import { Screen } from './screen.js';
+import { dress } from './style.js';
+import { markup, one } from './template.js';
+import { Viewer } from './viewer.js';
+import { describe, rows } from './words.js';
+
+/** @typedef {import('./words.js').Words} Words */
+
+export class PortholePlayer extends HTMLElement {
+  static observedAttributes = ['server', 'room', 'secret', 'controls'];
+
+  #root = this.attachShadow({ mode: 'open' });
+  /** @type {HTMLElement} */
+  #stage;
+  /** @type {Screen} */
+  #screen;
+  /** @type {Controls} */
+  #controls;
+  /** @type {Viewer | null} */
+  #viewer = null;
+  /** @type {string | null} */
+  #secret = null;
+  /** @type {Words | null} */
+  #words = null;
+  #restarting = false;
+
+  constructor() {
+    super();
+    dress(this.#root);
+    this.#root.append(markup());
+    this.#stage = one(this.#root, '.stage');
+    this.#screen = new Screen(
+      /** @type {HTMLVideoElement} */ (one(this.#root, 'video')),
+      /** @type {HTMLCanvasElement} */ (one(this.#root, '.still')),
+      { pictured: () => this.#viewer?.pictured(), changed: () => this.#refresh() },
+    );
+    this.#screen.video.muted = true;
+    this.#controls = new Controls(this.#root, this.#screen.video);
+    one(this.#root, '.call').addEventListener('click', () => this.#called());
+    this.#refresh();
+  }
+
+  // ── for the page ───────────────────────────────────────────────────────────────────────────
+
+  get room() {
+    return this.getAttribute('room') ?? '';
+  }
+
+  set room(room) {
+    this.setAttribute('room', room);
+  }
+
+  /** Written, never read back: whoever holds it may watch. @param {string | null} secret */
+  set secret(secret) {
+    this.#secret = secret;
+    this.#restart();
+  }
+
+  get muted() {
+    return this.#screen.video.muted;
+  }
+
+  set muted(muted) {
+    this.#screen.video.muted = muted;
+  }
+
+  get state() {
+    return this.#viewer?.view.state ?? 'idle';
+  }
+
+  /** What the player says right now. */
+  get words() {
+    return this.#words;
+  }
+
+  get video() {
+    return this.#screen.video;
+  }
+
+  /** The figures of the last second; null while nothing is measured. */
+  stats() {
+    return this.#viewer?.figures ?? null;
+  }
+
+  /** Begins to watch, if there is a room; begins anew when it had ended. */
+  start() {
+    if (!this.room || this.#viewer) return this.#viewer?.start();
+    const url = signallingUrl(this.getAttribute('server'));
+    this.#viewer = new Viewer(url, { room: this.room, secret: this.#secret }, {
+      show: (stream) => this.#screen.show(stream),
+      freeze: () => this.#screen.freeze(),
+      changed: () => this.#refresh(),
+      measured: () => this.#measured(),
+    });
+    this.#viewer.start();
+  }
+
+  /** Leaves the room; the last picture stays. Idempotent. */
+  stop() {
+    this.#viewer?.stop();
+    this.#viewer = null;
+    this.#refresh();
+  }
+
+  // ── for the browser ────────────────────────────────────────────────────────────────────────
+
+  connectedCallback() {
+    addEventListener('pagehide', this.#hidden);
+    addEventListener('pageshow', this.#shown);
+    this.#restart();
+  }
+
+  disconnectedCallback() {
+    removeEventListener('pagehide', this.#hidden);
+    removeEventListener('pageshow', this.#shown);
+    this.stop();
+    this.#screen.clear();
+  }
+
+  /** @param {string} name @param {string | null} _old @param {string | null} value */
+  attributeChangedCallback(name, _old, value) {
+    if (name === 'controls') return this.#controls.enable(value !== 'off');
+    if (name === 'secret') {
+      if (value === null) return;
+      this.#secret = value;
+      this.removeAttribute('secret');
+    }
+    this.#restart();
+  }
+
+  focus(/** @type {FocusOptions | undefined} */ options) {
+    this.#stage.focus(options);
+  }
+
+  #hidden = () => this.stop();
+
+  /** A page that comes back from the browser's memory has lost its connections. */
+  #shown = (/** @type {PageTransitionEvent} */ event) => event.persisted && this.start();
+
+  /** Attributes change one after the other; the room is joined once, with all of them. */
+  #restart() {
+    if (this.#restarting) return;
+    this.#restarting = true;
+    queueMicrotask(() => {
+      this.#restarting = false;
+      this.stop();
+      this.#screen.clear();
+      if (this.isConnected) this.start();
+    });
+  }
+
+  // ── what is to be seen ─────────────────────────────────────────────────────────────────────
+
+  #refresh() {
+    const view = this.#viewer?.view ?? IDLE;
+    const words = describe({ ...view, paused: this.#screen.paused });
+    const { videoWidth, videoHeight } = this.#screen.video;
+    if (view.picture && videoWidth) this.#stage.style.setProperty('--aspect', `${videoWidth} / ${videoHeight}`);
+    this.#stage.classList.toggle('has-picture', view.picture);
+    this.#stage.classList.toggle('has-still', this.#screen.hasStill && !view.picture);
+    this.#stage.classList.toggle('has-message', words.title !== '');
+    this.#controls.refresh();
+    this.#offerHelp(view, words);
+    if (!same(words, this.#words)) this.#say(words, view);
+  }
+
+  /** @param {Words} words @param {import('./viewer.js').View} view */
+  #say(words, view) {
+    this.#words = words;
+    this.#stage.dataset.tone = words.tone;
+    this.#stage.ariaLabel = `Camera ${this.room}`.trim();
+    one(this.#root, '.tone').innerHTML = TONES[words.tone];
+    one(this.#root, '.word').textContent = words.chip;
+    one(this.#root, '.title').textContent = words.title;
+    one(this.#root, '.detail').textContent = words.detail;
+    one(this.#root, '.message').classList.toggle('said', words.title !== '');
+    this.#tell('porthole-state', { state: view.state, ...words });
+    if (words.tone === 'error') {
+      const code = view.source?.code ?? view.reason?.code ?? '';
+      this.#tell('porthole-error', { code, title: words.title, detail: words.detail });
+    }
+  }
+
+  /** @param {string} type @param {object} detail */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  /** The one big button: to play, to hear, or to try again. @param {import('./viewer.js').View} view @param {Words} words */
+  #offerHelp(view, words) {
+    const call = one(this.#root, '.call');
+    const offer = this.#offer(view, words);
+    call.hidden = offer === null;
+    if (!offer || call.dataset.offer === offer) return;
+    const [icon, text] = CALLS[offer];
+    call.dataset.offer = offer;
+    call.classList.toggle('low', offer !== 'play');
+    one(call, '.icon').innerHTML = icon;
+    one(call, '.label').textContent = text;
+  }
+
+  /** @param {import('./viewer.js').View} view @param {Words} words @returns {keyof CALLS | null} */
+  #offer(view, words) {
+    if (this.getAttribute('controls') === 'off') return null;
+    if (view.state === 'ended') return 'again';
+    if (view.state === 'playing' && this.#screen.paused) return 'play';
+    const live = words.tone === 'live';
+    return live && this.#screen.video.muted && !this.hasAttribute('muted') ? 'hear' : null;
+  }
+
+  #called() {
+    const { offer } = one(this.#root, '.call').dataset;
+    if (offer === 'again') return this.start();
+    if (offer === 'hear') this.#screen.video.muted = false;
+    void this.#screen.play();
+    this.#refresh();
+  }
+
+  #measured() {
+    const panel = one(this.#root, '.panel');
+    if (panel.hidden) return;
+    const list = one(panel, 'dl');
+    list.replaceChildren(...rows(this.stats()).flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]));
+  }
+}
+
+const CALLS = /** @type {const} */ ({
+  play: [ICONS.play, 'Tap to play'],
+  hear: [ICONS.muted, 'Tap to hear'],
+  again: [ICONS.again, 'Try again'],
+});
+
+/** @type {import('./viewer.js').View} */
+const IDLE = { state: 'idle', reason: null, source: null, picture: false, stalled: false };
+
+/** @param {Words} a @param {Words | null} b */
+const same = (a, b) => b !== null && a.tone === b.tone && a.chip === b.chip && a.title === b.title && a.detail === b.detail;
+
+/** @param {string} name @param {string} text */
+function cell(name, text) {
+  const element = document.createElement(name);
+  element.textContent = text;
+  return element;
+}
+
+/** @param {string | null} server */
+function signallingUrl(server) {
+  const url = new URL('/ws', server || import.meta.url);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
+customElements.define('porthole-player', PortholePlayer);

@@ -1,0 +1,84 @@
+/**
+ * The picture: one video element for good, and a canvas that keeps the last frame over it.
+ *
+ * One element, because full screen, picture-in-picture and the permission to play sound belong to
+ * an element and would be lost with it.
+ */
+
+export class Screen {
+  #waiting = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {HTMLCanvasElement} still
+   * @param {{ pictured: () => void, changed: () => void }} listener
+   */
+  constructor(video, still, listener) {
+    this.video = video;
+    this.still = still;
+    this.listener = listener;
+    this.hasStill = false;
+    for (const event of ['pause', 'playing', 'resize', 'volumechange']) {
+      video.addEventListener(event, listener.changed);
+    }
+  }
+
+  /** The browser, or somebody in a picture-in-picture window, holds the picture. */
+  get paused() {
+    return this.video.srcObject !== null && this.video.paused;
+  }
+
+  /** @param {MediaStream} stream */
+  show(stream) {
+    this.video.srcObject = stream;
+    this.#awaitPicture();
+    void this.play();
+  }
+
+  /** Plays, without sound if the browser does not allow it with. */
+  async play() {
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (!isNotAllowed(error) || this.video.muted) return this.listener.changed();
+      this.video.muted = true;
+      await this.video.play().catch(() => this.listener.changed());
+    }
+  }
+
+  /** Keeps the frame that is on the screen, if there is one, until the next stream shows its own. */
+  freeze() {
+    this.#waiting += 1;
+    const { videoWidth, videoHeight } = this.video;
+    if (this.hasStill || !videoWidth || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    this.still.width = videoWidth;
+    this.still.height = videoHeight;
+    this.still.getContext('2d')?.drawImage(this.video, 0, 0);
+    this.hasStill = true;
+  }
+
+  /** Nothing is to be seen any more. */
+  clear() {
+    this.#waiting += 1;
+    this.hasStill = false;
+    this.video.srcObject = null;
+    this.still.width = this.still.height = 0;
+  }
+
+  #awaitPicture() {
+    const turn = (this.#waiting += 1);
+    const pictured = () => turn === this.#waiting && this.#pictured();
+    if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(pictured);
+    // The only sign of a picture in older browsers, and in tabs that are opened in the background.
+    this.video.addEventListener('loadeddata', pictured, { once: true });
+  }
+
+  #pictured() {
+    this.#waiting += 1;
+    this.hasStill = false;
+    this.listener.pictured();
+  }
+}
+
+/** @param {unknown} error */
+const isNotAllowed = (error) => error instanceof DOMException && error.name === 'NotAllowedError';

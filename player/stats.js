@@ -1,0 +1,108 @@
+/** Two reports of getStats, some time apart, as the few figures that people ask for. */
+
+/**
+ * @typedef {{
+ *   width: number | null, height: number | null, codec: string | null,
+ *   frames: number, framesPerSecond: number | null, dropped: number, freezes: number,
+ *   videoBitrate: number | null, audioBitrate: number | null, loss: number | null,
+ *   jitterBuffer: number | null, roundTrip: number | null, decode: number | null,
+ *   latency: number | null,
+ *   path: 'direct' | 'relayed' | null, protocol: string | null,
+ * }} Figures Bitrates in bit/s, times in seconds, loss from 0 to 1; null: not known (yet).
+ */
+/** @typedef {Record<string, any>} Entry */
+/** @typedef {{ values(): Iterable<Entry> }} Report */
+
+/**
+ * @param {Report | null} before null: everything is counted from the beginning
+ * @param {Report} after
+ * @returns {Figures}
+ */
+export function figures(before, after) {
+  const video = inbound(before, after, 'video');
+  const audio = inbound(before, after, 'audio');
+  const route = selectedRoute(after);
+  const jitterBuffer = ratio(video.grown('jitterBufferDelay'), video.grown('jitterBufferEmittedCount'));
+  const decode = ratio(video.grown('totalDecodeTime'), video.grown('framesDecoded'));
+  return {
+    width: video.now.frameWidth ?? null,
+    height: video.now.frameHeight ?? null,
+    codec: codecName(after, video.now.codecId),
+    frames: video.now.framesDecoded ?? 0,
+    framesPerSecond: ratio(video.grown('framesDecoded'), video.elapsed),
+    dropped: video.now.framesDropped ?? 0,
+    freezes: video.now.freezeCount ?? 0,
+    videoBitrate: bitrate(video),
+    audioBitrate: bitrate(audio),
+    loss: lossOf([video, audio]),
+    jitterBuffer,
+    decode,
+    roundTrip: route.roundTrip,
+    latency: sum(jitterBuffer, decode, route.roundTrip === null ? null : route.roundTrip / 2),
+    path: route.path,
+    protocol: route.protocol,
+  };
+}
+
+/** @typedef {{ now: Entry, elapsed: number, grown: (name: string) => number }} Inbound */
+
+/** @param {Report | null} before @param {Report} after @param {string} kind @returns {Inbound} */
+function inbound(before, after, kind) {
+  const now = find(after, (entry) => entry.type === 'inbound-rtp' && entry.kind === kind) ?? {};
+  const then = (before && find(before, (entry) => entry.id === now.id)) ?? {};
+  return {
+    now,
+    elapsed: then.timestamp === undefined ? 0 : (now.timestamp - then.timestamp) / 1000,
+    grown: (name) => (now[name] ?? 0) - (then[name] ?? 0),
+  };
+}
+
+/** @param {Inbound} stream */
+const bitrate = (stream) => ratio(8 * stream.grown('bytesReceived'), stream.elapsed);
+
+/** A late packet makes packetsLost shrink (RFC 3550 §6.4.1); less than none is none.
+ * @param {Inbound[]} streams */
+function lossOf(streams) {
+  const total = (/** @type {string} */ name) => streams.reduce((n, s) => n + s.grown(name), 0);
+  const lost = Math.max(0, total('packetsLost'));
+  return ratio(lost, lost + total('packetsReceived'));
+}
+
+/** @param {Report} report */
+function selectedRoute(report) {
+  const pair = selectedPair(report);
+  const local = pair && byId(report, pair.localCandidateId);
+  const remote = pair && byId(report, pair.remoteCandidateId);
+  if (!local || !remote) return { path: null, protocol: null, roundTrip: null };
+  const relayed = [local, remote].some((end) => end.candidateType === 'relay');
+  return {
+    path: /** @type {'direct' | 'relayed'} */ (relayed ? 'relayed' : 'direct'),
+    protocol: String(local.relayProtocol ?? local.protocol ?? '').toUpperCase() || null,
+    roundTrip: pair.currentRoundTripTime ?? null,
+  };
+}
+
+/** Firefox has no transport entry; it marks the pair itself. @param {Report} report */
+function selectedPair(report) {
+  const transport = find(report, (e) => e.type === 'transport' && e.selectedCandidatePairId);
+  if (transport) return byId(report, transport.selectedCandidatePairId);
+  return find(report, (e) => e.type === 'candidate-pair' && e.selected);
+}
+
+/** @param {Report} report @param {string | undefined} id */
+const codecName = (report, id) => byId(report, id)?.mimeType?.replace(/^.*\//, '') ?? null;
+
+/** @param {Report} report @param {string | undefined} id */
+const byId = (report, id) => (id ? find(report, (entry) => entry.id === id) : undefined);
+
+/** @param {Report} report @param {(entry: Entry) => unknown} wanted @returns {Entry | undefined} */
+function find(report, wanted) {
+  for (const entry of report.values()) if (wanted(entry)) return entry;
+  return undefined;
+}
+
+/** @param {number} part @param {number} whole */
+const ratio = (part, whole) => (whole > 0 ? part / whole : null);
+
+/** @param {(number | null)[]} parts */
+const sum = (...parts) => parts.reduce((a, b) => (a === null || b === null ? null : a + b));

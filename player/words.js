@@ -1,0 +1,197 @@
+/**
+ * Every state, reason and code as sentences for people: what is happening, why, what to do.
+ *
+ * Texts are data, looked up by the codes of PROTOCOL.md §10. A code that is newer than this file
+ * falls back to the sentence that the other side sent with it.
+ */
+
+/** @typedef {'quiet' | 'busy' | 'live' | 'warning' | 'error'} Tone */
+/** @typedef {{ tone: Tone, chip: string, title: string, detail: string }} Words No title: the picture says it all. */
+/** @typedef {[title: string, detail: string]} Text */
+/** @typedef {import('./viewer.js').View} View */
+/** @typedef {View & { paused: boolean }} Seen */
+
+const BY_ITSELF = 'This page keeps trying by itself.';
+
+/** Why a join does not get on. @type {Record<string, Text>} */
+const REFUSALS = {
+  room_unknown: [
+    'No camera under this link yet',
+    `The link may be incomplete, or the camera has not come online yet. Compare the link with the one the camera printed. ${BY_ITSELF}`,
+  ],
+  room_full: [
+    'All places are taken',
+    `As many people are watching as the server allows. ${BY_ITSELF}`,
+  ],
+  server_unreachable: [
+    'The server does not answer',
+    `Check the network of this device, and that the server is running. ${BY_ITSELF}`,
+  ],
+  server_lost: ['The connection to the server was lost', BY_ITSELF],
+  store_unavailable: ['The server has a problem of its own', `It cannot look rooms up right now. ${BY_ITSELF}`],
+  too_many_connections: ['The server is busy', `Too many connections come from this network. ${BY_ITSELF}`],
+  shutting_down: ['The server is restarting', BY_ITSELF],
+};
+
+/** Why the picture went, while it is being brought back. @type {Record<string, Text>} */
+const LOSSES = {
+  media_lost: ['The connection to the camera was lost', 'Looking for a new way to it.'],
+  connect_timeout: [
+    'No way to the camera was found',
+    `A network in between may block the connection. ${BY_ITSELF} If it never works, the server needs a TURN relay.`,
+  ],
+  offer_failed: ['The connection could not be set up', BY_ITSELF],
+  offer_refused: ['The camera refused the connection', BY_ITSELF],
+  camera_stopped: ['The camera was stopped', 'The picture comes back by itself when it is started again.'],
+  camera_gone: ['The camera is gone', 'It lost its connection and has not come back yet. The picture returns by itself.'],
+  camera_full: ['All places are taken', `The camera serves no more viewers at a time. ${BY_ITSELF}`],
+  server_stopped: ['The server was stopped', BY_ITSELF],
+  answer_timeout: ['The camera did not answer', BY_ITSELF],
+  offer_timeout: ['Setting up took too long', BY_ITSELF],
+};
+
+/** Why it is over. @type {Record<string, Text>} */
+const ENDINGS = {
+  no_h264: [
+    'This browser cannot show H.264',
+    'Cameras send H.264 video, and this browser has no decoder for it. Use Chrome, Edge or Safari; in Firefox, enable the OpenH264 plugin.',
+  ],
+  room_malformed: ['This is not a link to a camera', 'Check the link: it ends with #, a room, a dot and a secret.'],
+  version_unsupported: ['This page and the server differ in age', 'Reload the page. If that does not help, update the server.'],
+  tls_required: ['The server wants an encrypted connection', 'Open the link with https:// instead of http://.'],
+  server_forbidden: [
+    'This page cannot reach the server',
+    'A page over https:// needs a server with a certificate, and the address must be a valid one.',
+  ],
+};
+
+/** What is the matter with the camera, unless the publisher says it better. @type {Record<string, Text>} */
+const SOURCES = {
+  source_unreachable: ['The camera does not answer', 'Nothing answers at its address. Is it switched on and connected?'],
+  source_unauthorized: ['The camera refuses the password', 'Correct the user name or the password in the publisher’s settings.'],
+  source_not_found: ['The camera knows no such stream', 'Correct the path of the stream in the publisher’s settings.'],
+  source_not_a_camera: ['This is not a camera', 'Something answers at the address, but not with video.'],
+  source_interrupted: ['The camera was interrupted', 'It was live and stopped sending.'],
+  codec_h265: ['This camera sends H.265', 'Browsers need H.264: set the video codec to H.264 in the camera’s settings.'],
+  codec_unsupported: ['This camera sends a codec that browsers cannot show', 'Set the video codec to H.264 in the camera’s settings.'],
+  b_frames: [
+    'This camera sends B-frames',
+    'Browsers cannot show them live: set B-frames to 0 in the camera’s settings, or the profile to Baseline.',
+  ],
+  no_video: ['This stream has no video', 'Choose another stream in the publisher’s settings.'],
+};
+
+/** @param {Seen} seen @returns {Words} */
+export function describe(seen) {
+  return WORDS[seen.state](seen);
+}
+
+/** The same as one sentence after the other, for a title or a log. @param {Words} words */
+export const sentence = ({ chip, title, detail }) => [title || chip, detail].filter(Boolean).join('. ');
+
+/** @type {Record<View['state'], (seen: Seen) => Words>} */
+const WORDS = {
+  idle: () => say('quiet', 'Off', ['Not watching', '']),
+  joining: ({ reason }) =>
+    reason
+      ? say('warning', 'Trying', text(REFUSALS, reason, ['The server refused', BY_ITSELF]))
+      : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']),
+  waiting: ({ reason }) =>
+    say('busy', 'Waiting', (reason && WAITING_AFTER.has(reason.code) && LOSSES[reason.code]) || WAITING),
+  negotiating: (seen) => ofSource(seen) ?? say('busy', 'Connecting', CONNECTING),
+  playing: (seen) => ofSource(seen) ?? ofPicture(seen),
+  reconnecting: (seen) => ofSource(seen) ?? say('warning', 'Reconnecting', ofLoss(seen)),
+  ended: ({ reason }) =>
+    say('error', 'Ended', text(ENDINGS, reason, ['The server refused', 'Reload the page to try again.'])),
+};
+
+/** @type {Text} */
+const WAITING = [
+  'Waiting for the camera',
+  'It is not connected to the server right now. The picture starts by itself when it comes.',
+];
+const WAITING_AFTER = new Set(['camera_stopped', 'camera_gone']);
+
+/** @type {Text} */
+const CONNECTING = ['Connecting to the camera', 'Looking for the shortest way between it and this browser.'];
+
+/** @param {Seen} seen @returns {Words | null} */
+function ofSource({ source }) {
+  const said = source && { code: source.code ?? '', message: source.message };
+  if (source?.state === 'unplayable') {
+    return say('error', 'Unplayable', text(SOURCES, said, ['Browsers cannot show this camera', '']));
+  }
+  if (source?.state !== 'lost') return null;
+  const [title, detail] = text(SOURCES, said, ['The camera is reconnecting', '']);
+  return say('warning', 'Camera lost', [title, `${detail} It is tried again and again.`.trim()]);
+}
+
+/** @param {Seen} seen @returns {Words} */
+function ofPicture({ picture, stalled, paused, source }) {
+  if (stalled) return say('warning', 'Stalled', picture ? STALLED : NO_PICTURE);
+  if (paused && picture) return say('quiet', 'Paused', ['', '']);
+  if (picture) return say('live', 'Live', ['', '']);
+  if (source?.state === 'starting') return say('busy', 'Starting', ['The camera is starting', 'Connected to it; the first picture comes soon.']);
+  return say('busy', 'Connected', ['Connected', 'The first picture is on its way.']);
+}
+
+/** @type {Text} */
+const STALLED = ['The picture has stalled', 'The connection is there, but no new picture has come for some seconds.'];
+/** @type {Text} */
+const NO_PICTURE = ['No picture arrives', 'The connection is there, but the camera has not sent a picture yet.'];
+
+/** @param {Seen} seen @returns {Text} */
+const ofLoss = ({ reason }) =>
+  text({ ...REFUSALS, ...LOSSES }, reason, ['The session ended', `Joining again. ${BY_ITSELF}`]);
+
+/**
+ * Our title for the code, and the other side's sentence where it sent one about this very case.
+ *
+ * @param {Record<string, Text>} texts
+ * @param {import('./viewer.js').Reason | null} said
+ * @param {Text} otherwise
+ * @returns {Text}
+ */
+function text(texts, said, otherwise) {
+  const known = said && Object.hasOwn(texts, said.code) ? texts[said.code] : null;
+  // What the server says of a refusal is meant for programs too; ours knows what the page does.
+  if (known && texts !== SOURCES && said?.code !== 'offer_refused') return known;
+  return [(known ?? otherwise)[0], said?.message || (known ?? otherwise)[1]];
+}
+
+/** @param {Tone} tone @param {string} chip @param {Text} text @returns {Words} */
+const say = (tone, chip, [title, detail]) => ({ tone, chip, title, detail });
+
+// ── statistics ───────────────────────────────────────────────────────────────────────────────
+
+/** @typedef {import('./stats.js').Figures} Figures */
+
+/** @type {[label: string, value: (f: Figures) => string | null][]} */
+const FIGURES = [
+  ['Latency', (f) => milliseconds(f.latency, 'about ')],
+  ['Path', (f) => f.path && `${f.path === 'direct' ? 'Direct' : 'Relayed'}${f.protocol ? ` over ${f.protocol}` : ''}`],
+  ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
+  ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],
+  ['Video', (f) => given(f.videoBitrate, (n) => `${f.codec ?? ''} ${bits(n)}`.trim())],
+  ['Sound', (f) => (f.audioBitrate ? bits(f.audioBitrate) : null)],
+  ['Packet loss', (f) => given(f.loss, (n) => `${(100 * n).toFixed(1)} %`)],
+  ['Round trip', (f) => milliseconds(f.roundTrip)],
+  ['Jitter buffer', (f) => milliseconds(f.jitterBuffer)],
+  ['Freezes', (f) => String(f.freezes)],
+];
+
+/** The statistics as rows of a table. @param {Figures | null} figures @returns {[string, string][]} */
+export function rows(figures) {
+  return FIGURES.map(([label, value]) => [label, (figures && value(figures)) || '–']);
+}
+
+/** @type {<T>(value: T | null, then: (value: T) => string) => string | null} */
+const given = (value, then) => (value === null ? null : then(value));
+
+/** @param {number | null} seconds */
+const milliseconds = (seconds, about = '') =>
+  given(seconds, (s) => (s < 0.001 ? 'under 1 ms' : `${about}${(1000 * s).toFixed(0)} ms`));
+
+/** @param {number} perSecond */
+const bits = (perSecond) =>
+  perSecond >= 1e6 ? `${(perSecond / 1e6).toFixed(1)} Mbit/s` : `${(perSecond / 1e3).toFixed(0)} kbit/s`;
