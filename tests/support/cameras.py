@@ -1,0 +1,199 @@
+"""Cameras for tests, real ones and things that are none, as context managers."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+ROOT = Path(__file__).parents[2]
+SYSTEM_PYTHON = "/usr/bin/python3"  # the one that Debian's packages of GStreamer are made for
+PACKAGES = (
+    "gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
+    "gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
+)
+USER, PASSWORD = "admin", "s3cret pass/word"  # of the variant "auth"
+
+_READY_WITHIN = 20.0  # seconds; GStreamer scans its plugins at its first start on a machine
+
+
+@dataclass(frozen=True, slots=True)
+class Nal:
+    """One NAL unit of an access unit: its type, its length and its SHA-256 in hexadecimal."""
+
+    kind: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentUnit:
+    """One access unit as the camera sent it; ``pts`` in nanoseconds of the camera's clock."""
+
+    pts: int
+    nals: tuple[Nal, ...]
+
+
+class RtspCamera:
+    """A real RTSP camera in a process of its own; ``variant`` is one of rtsp_camera.py's."""
+
+    def __init__(self, variant: str = "plain", port: int | None = None) -> None:
+        self.variant = variant
+        self.port = port or 0
+        self._directory = tempfile.TemporaryDirectory(prefix="porthole-camera-")
+        self._record = Path(self._directory.name) / "sent.jsonl"
+        self._errors = Path(self._directory.name) / "stderr"
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is, without user name and password."""
+        return f"rtsp://127.0.0.1:{self.port}/live"
+
+    @property
+    def url(self) -> str:
+        """Where it is, with user name and password if it wants them."""
+        if self.variant != "auth":
+            return self.address
+        return self.address.replace("//", f"//{USER}:{quote(PASSWORD, safe='')}@")
+
+    def start(self) -> None:
+        """Starts it, also again after a stop: on the same port, with empty records.
+
+        Returns when it listens; raises RuntimeError with its own words when it does not.
+        """
+        self._record.unlink(missing_ok=True)
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                self._command(),
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self.port = self._await_ready(self._process)
+
+    def _command(self) -> list[str]:
+        program = [SYSTEM_PYTHON, str(ROOT / "tests/support/rtsp_camera.py")]
+        options = {"variant": self.variant, "port": self.port, "record": self._record}
+        return program + [f"--{name}={value}" for name, value in options.items()]
+
+    def _await_ready(self, process: subprocess.Popen[str]) -> int:
+        """The port that it listens on."""
+        assert process.stdout is not None
+        if select.select([process.stdout], [], [], _READY_WITHIN)[0]:
+            line = process.stdout.readline()
+            if line.startswith("READY "):
+                return urlsplit(line.split()[1]).port or 0
+        self.stop()
+        raise RuntimeError(
+            f"The RTSP camera did not start: {self._errors.read_text().strip()[-2000:]}\n"
+            f"It needs Debian's packages: sudo apt-get install -y {PACKAGES}"
+        )
+
+    def stop(self) -> None:
+        """Kills it as if somebody had pulled its plug; nothing when it does not run."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.communicate()
+        self._process = None
+
+    def freeze(self) -> None:
+        """Lets it hang: its connections stay, nothing comes; until ``thaw`` or ``stop``."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets a frozen one go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def records(self) -> list[SentUnit]:
+        """The video access units that it has sent since its start, in order."""
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        units = [json.loads(line) for line in lines if line.endswith("}")]
+        return [SentUnit(u["pts"], tuple(Nal(*nal) for nal in u["nals"])) for u in units]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self._directory.cleanup()
+
+
+def rtsp_camera(variant: str = "plain", port: int | None = None) -> RtspCamera:
+    """A real RTSP camera that runs while the context does, on any free port or on a given one."""
+    return RtspCamera(variant, port)
+
+
+# ── what is no camera ───────────────────────────────────────────────────────
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody listens on: a closed port, or one to start on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@contextmanager
+def silent_port() -> Iterator[str]:
+    """An RTSP address where connections are accepted and nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        # The kernel accepts for us; nobody needs to.
+        yield f"rtsp://127.0.0.1:{server.getsockname()[1]}/live"
+
+
+@contextmanager
+def http_port() -> Iterator[str]:
+    """An RTSP address where a web server answers."""
+    with _answering(
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ) as port:
+        yield f"rtsp://127.0.0.1:{port}/live"
+
+
+@contextmanager
+def _answering(answer: bytes) -> Iterator[int]:
+    server = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection = server.accept()[0]
+            except OSError:  # the end: accept on a socket that was shut down
+                return
+            with connection:
+                connection.settimeout(5)
+                if connection.recv(4096):
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        server.close()

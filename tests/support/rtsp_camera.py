@@ -1,0 +1,268 @@
+"""A real RTSP camera for the tests: GStreamer's RTSP server, with the test picture and tone.
+
+Runs on the system's Python, which has GStreamer's bindings:
+
+    PYTHONPATH=. /usr/bin/python3 tests/support/rtsp_camera.py --variant plain --port 8554
+
+Prints ``READY <url>`` when it listens. All clients share one encoder, as with a real camera. It
+ends when its standard input does, so that it never outlives the one who started it.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+from publisher.sources.pattern import SAMPLE_RATE, Pattern, tone  # noqa: E402
+
+FPS = 30
+BLOCK_MS = 20  # of sound handed to the encoder
+PATH = "/live"
+USER, PASSWORD = "admin", "s3cret pass/word"
+
+# x264enc's ultrafast preset turns off what the higher profiles are about.
+X264 = (
+    "x264enc tune=zerolatency speed-preset=ultrafast threads=1 bitrate=2000 aud=false"
+    " key-int-max={gop} option-string=scenecut=0"
+)
+X264_HIGH = X264.replace("ultrafast", "superfast") + " dct8x8=true cabac=true bframes=0"
+X264_B_FRAMES = (
+    "x264enc speed-preset=superfast threads=1 bitrate=2000 aud=false key-int-max={gop}"
+    " bframes=2 b-adapt=false rc-lookahead=0 sync-lookahead=0 option-string=scenecut=0"
+)
+X264_SLICES = X264.replace("threads=1", "threads=2 sliced-threads=true") + ":repeat-headers=0"
+X265 = "x265enc tune=zerolatency speed-preset=ultrafast bitrate=800 key-int-max={gop}"
+
+IN_BAND = (
+    "rtph264pay name=pay0 pt=96 config-interval=0"  # x264enc repeats the parameter sets itself
+)
+IN_SDP_ONLY = (
+    "video/x-h264,stream-format=avc,alignment=au ! rtph264pay name=pay0 pt=96 config-interval=0"
+)
+H265 = "video/x-h265,stream-format=byte-stream ! rtph265pay name=pay0 pt=96 config-interval=-1"
+
+
+def byte_stream(profile: str) -> str:
+    return f"video/x-h264,stream-format=byte-stream,profile={profile} ! {IN_BAND}"
+
+
+AAC = "audioconvert ! avenc_aac bitrate=96000 ! aacparse ! rtpmp4gpay name=pay1 pt=97"
+G711 = "audioconvert ! audioresample ! audio/x-raw,rate=8000 ! "
+PCMA = G711 + "alawenc ! rtppcmapay name=pay1 pt=8"
+PCMU = G711 + "mulawenc ! rtppcmupay name=pay1 pt=0"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a camera sends."""
+
+    video: str = X264 + " ! " + byte_stream("constrained-baseline")
+    audio: str = AAC
+    size: tuple = (1280, 720)
+    gop: int = FPS
+    auth: bool = False
+
+
+VARIANTS = {
+    "plain": Variant(),
+    "long-gop": Variant(gop=10 * FPS),
+    "sdp-parameter-sets": Variant(video=f"{X264_SLICES} ! {IN_SDP_ONLY}"),
+    "high": Variant(video=X264_HIGH + " ! " + byte_stream("high")),
+    "b-frames": Variant(video=X264_B_FRAMES + " ! " + byte_stream("high")),
+    "g711": Variant(audio=PCMA),
+    "g711-mu": Variant(audio=PCMU),
+    "no-audio": Variant(audio=""),
+    "h265": Variant(video=f"{X265} ! {H265}", size=(640, 360)),
+    "auth": Variant(auth=True),
+}
+
+
+class Feeder:
+    """Feeds one encoder by the wall clock, from when it runs until it is torn down."""
+
+    def __init__(self, pattern: Pattern, picture: Any, sound: Any) -> None:
+        self._pattern, self._picture, self._sound = pattern, picture, sound
+        self._stopped = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the thread; for any thread."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while (start := self._now()) is None:
+            if self._stopped.wait(0.005):
+                return
+        frames = blocks = 0
+        while True:
+            picture_due = start + frames * Gst.SECOND // FPS
+            sound_due = start + (blocks + 1) * BLOCK_MS * Gst.MSECOND
+            due = min(picture_due, sound_due) if self._sound else picture_due
+            if self._stopped.wait(max(0, due - self._now()) / Gst.SECOND):
+                return
+            if due == picture_due:
+                self._push_picture(frames)
+                frames += 1
+            else:
+                self._push_sound(sound_due)
+                blocks += 1
+
+    def _now(self) -> int | None:
+        """The pipeline's running time, in nanoseconds; None while it has no clock."""
+        now = self._picture.get_current_running_time()
+        return None if now == Gst.CLOCK_TIME_NONE else now
+
+    def _push_picture(self, frame: int) -> None:
+        at = self._now()
+        data = self._pattern.draw(frame, time.time_ns() // 1_000_000)
+        push(self._picture, bytes(data), at, Gst.SECOND // FPS)
+
+    def _push_sound(self, end: int) -> None:
+        start = end - BLOCK_MS * Gst.MSECOND
+        wall = start - self._now() + time.time_ns()
+        count = SAMPLE_RATE * BLOCK_MS // 1000
+        push(
+            self._sound,
+            tone(wall * SAMPLE_RATE // Gst.SECOND, count),
+            start,
+            BLOCK_MS * Gst.MSECOND,
+        )
+
+
+def push(source: Any, data: bytes, at: int, duration: int) -> None:
+    buffer = Gst.Buffer.new_wrapped(data)
+    buffer.pts, buffer.duration = at, duration
+    source.emit("push-buffer", buffer)
+
+
+class Recorder:
+    """Writes one JSON line for every access unit that goes into the payloader."""
+
+    def __init__(self, path: str, *, h265: bool) -> None:
+        self._file = Path(path).open("w", buffering=1, encoding="ascii")  # noqa: SIM115, it lives as long as the program
+        self._h265 = h265
+
+    def watch(self, payloader: Any) -> None:
+        """Records what goes into a payloader from now on."""
+        payloader.get_static_pad("sink").add_probe(Gst.PadProbeType.BUFFER, self._on_buffer)
+
+    def _on_buffer(self, pad: Any, info: Any) -> Any:
+        buffer = info.get_buffer()
+        data = buffer.extract_dup(0, buffer.get_size())
+        avc = pad.get_current_caps().get_structure(0).get_string("stream-format") == "avc"
+        nals = length_prefixed(data) if avc else annex_b(data)
+        described = [(self._type(nal), len(nal), hashlib.sha256(nal).hexdigest()) for nal in nals]
+        self._file.write(json.dumps({"pts": buffer.pts, "nals": described}) + "\n")
+        return Gst.PadProbeReturn.OK
+
+    def _type(self, nal: bytes) -> int:
+        return nal[0] >> 1 & 0x3F if self._h265 else nal[0] & 0x1F
+
+
+def annex_b(data: bytes) -> list:
+    # Zeros before a start code belong to it, not to the NAL unit (H.264 Annex B.1.1).
+    return [nal.rstrip(b"\0") for nal in re.split(rb"\x00\x00\x01", data) if nal.strip(b"\0")]
+
+
+def length_prefixed(data: bytes) -> list:
+    nals = []
+    while data:
+        end = 4 + int.from_bytes(data[:4], "big")
+        nals.append(data[4:end])
+        data = data[end:]
+    return nals
+
+
+class Camera:
+    """One RTSP mount point."""
+
+    def __init__(self, variant: Variant, recorder: Recorder | None) -> None:
+        self._variant, self._recorder = variant, recorder
+        self._pattern = Pattern(*variant.size)
+        self.factory = GstRtspServer.RTSPMediaFactory()
+        self.factory.set_shared(True)
+        self.factory.set_latency(0)
+        self.factory.set_launch(f"( {self._launch()} )")
+        self.factory.connect("media-configure", self._on_media)
+        if variant.auth:
+            self.factory.set_permissions(permissions())
+
+    def _launch(self) -> str:
+        width, height = self._variant.size
+        source = "appsrc is-live=true format=time max-bytes=0 max-buffers=8 leaky-type=downstream"
+        picture = f"video/x-raw,format=I420,width={width},height={height},framerate={FPS}/1"
+        sound = f"audio/x-raw,format=S16LE,layout=interleaved,rate={SAMPLE_RATE},channels=1"
+        launch = f"{source} name=picture caps={picture} ! {self._variant.video}"
+        if self._variant.audio:
+            launch += f" {source} name=sound caps={sound} ! {self._variant.audio}"
+        return launch.format(gop=self._variant.gop)
+
+    def _on_media(self, _factory: Any, media: Any) -> None:
+        pipeline = media.get_element()
+        feeder = Feeder(
+            self._pattern, pipeline.get_by_name("picture"), pipeline.get_by_name("sound")
+        )
+        media.connect("unprepared", lambda _: feeder.stop())
+        if self._recorder:
+            self._recorder.watch(pipeline.get_by_name("pay0"))
+
+
+def permissions() -> Any:
+    allowed = GstRtspServer.RTSPPermissions()
+    allowed.add_role("viewer")
+    for permission in ("media.factory.access", "media.factory.construct"):
+        allowed.add_permission_for_role("viewer", permission, True)
+    return allowed
+
+
+def digest_auth() -> Any:
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth = GstRtspServer.RTSPAuth()
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+    auth.add_digest(USER, PASSWORD, token)
+    return auth
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--variant", choices=VARIANTS, default="plain")
+    parser.add_argument("--record", metavar="FILE")
+    arguments = parser.parse_args()
+    variant = VARIANTS[arguments.variant]
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(str(arguments.port))
+    recorder = (
+        Recorder(arguments.record, h265=variant.video.startswith("x265"))
+        if arguments.record
+        else None
+    )
+    server.get_mount_points().add_factory(PATH, Camera(variant, recorder).factory)
+    if variant.auth:
+        server.set_auth(digest_auth())
+    if not server.attach(None):
+        sys.exit(f"port {arguments.port} cannot be had")
+    loop = GLib.MainLoop()
+    GLib.io_add_watch(0, GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, lambda *_: loop.quit())
+    print(f"READY rtsp://127.0.0.1:{server.get_bound_port()}{PATH}", flush=True)
+    loop.run()
+
+
+if __name__ == "__main__":
+    main()
