@@ -5,7 +5,9 @@ from typing import Literal
 
 Kind = Literal["video", "audio"]
 
-SECOND = 1_000_000  # of the clock of packets: microseconds, which 1/90000 s rounds to and from exactly
+SECOND = (
+    1_000_000  # of the clock of packets: microseconds, which 1/90000 s rounds to and from exactly
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,23 @@ from publisher.media.packets import Packet, Stream
 
 
 class OpenSource(Protocol):
-    """A camera that answers. The one who opened it closes it, also after an error."""
+    """A camera that answers. The thread that opened it closes it, also after an error."""
 
     @property
     def streams(self) -> tuple[Stream, ...]:
         """What the camera sends: at most one video and one audio stream."""
 
     def packets(self) -> Iterator[Packet]:
-        """Coded media as it arrives, in real time; raises SourceError when it stops coming."""
+        """Coded media as it arrives, in real time; raises SourceError when it stops coming.
+
+        Blocks for a few seconds at the most.
+        """
+
+    def interrupt(self) -> None:
+        """Makes ``packets`` end soon; for any thread."""
 
     def close(self) -> None:
-        """Lets go of the camera; may be called twice, and by another thread to end a read."""
+        """Lets go of the camera; for the reading thread, after ``packets`` has ended."""
 
 
 class Source(Protocol):

@@ -75,6 +75,7 @@ class EndReason(StrEnum):
     MEDIA_LOST = "media_lost"  # no sign of life on the media path
     OFFER_REFUSED = "offer_refused"  # the camera could not use the offer; the message says why
     CAMERA_FULL = "camera_full"
+    FORMAT_CHANGED = "format_changed"  # the camera's streams are others now: join again
     SERVER_STOPPED = "server_stopped"
 
 

@@ -1,0 +1,1 @@
+"""One viewer's delivery each."""

@@ -1,0 +1,91 @@
+"""The RTP leg: the camera's H.264, with Opus or G.711, over one peer connection."""
+
+from collections.abc import Callable, Sequence
+
+from publisher.media.fanout import FanOut
+from publisher.media.feed import AudioFeed, VideoFeed
+from publisher.media.format import Format
+from publisher.media.units import AccessUnit, AudioBlock
+from publisher.rtc.peer import Peer
+from publisher.rtc.tracks import AudioTrack, VideoTrack
+from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
+
+# What browsers offer, by the profile_idc of the camera's SPS; the constrained baseline stands
+# last in every row because all of them decode more than they announce.
+_BASELINE = ("H264/42e01f", "H264/42001f")
+_PROFILES = {
+    "4d": ("H264/4d001f", *_BASELINE),
+    "64": ("H264/64001f", "H264/640c1f", "H264/4d001f", *_BASELINE),
+}
+
+
+def _profiles(media: Format | None) -> tuple[str, ...]:
+    """A camera that has not shown itself yet is taken for a Baseline one."""
+    return _PROFILES.get(media.profile_level_id[:2].lower(), _BASELINE) if media else _BASELINE
+
+
+class RtpLeg:
+    """From the camera's fan-out to one browser."""
+
+    def __init__(
+        self,
+        fan_out: FanOut,
+        media: Format | None,
+        ice_servers: Sequence[IceServer],
+        policy: IcePolicy,
+        on_state: Callable[[str], None],
+    ) -> None:
+        self._fan_out = fan_out
+        self._on_state = on_state
+        self._video = VideoFeed()
+        self._audio = AudioFeed()
+        self.peer = Peer(ice_servers, policy, self._state_changed)
+        self._closed = False
+        self._profiles = _profiles(media)
+        self._audio_codec = media.audio_codec if media else "opus"
+        self.peer.send(VideoTrack(self._video), self._profiles)
+        if self._audio_codec:
+            self.peer.send(AudioTrack(self._audio), [self._audio_codec])
+
+    def suits(self, media: Format) -> bool:
+        """Whether what was negotiated can carry the format; no sound fits any negotiation."""
+        same_sound = media.audio_codec in (None, self._audio_codec)
+        return same_sound and _profiles(media) == self._profiles
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the viewer's last sign of life on the media path."""
+        return self.peer.silence
+
+    async def answer(self, offer: str) -> str:
+        """The answer to the viewer's offer. Raises OfferRefusedError."""
+        return await self.peer.answer(offer)
+
+    async def add_candidate(self, candidate: IceCandidate | None) -> None:
+        """A candidate of the viewer."""
+        await self.peer.add_candidate(candidate)
+
+    def put_video(self, unit: AccessUnit) -> None:
+        """From the fan-out."""
+        self._video.put(unit)
+
+    def put_audio(self, block: AudioBlock) -> None:
+        """From the fan-out."""
+        self._audio.put(block)
+
+    @property
+    def dropped(self) -> int:
+        """Pictures and blocks of sound that this viewer did not get."""
+        return self._video.dropped + self._audio.dropped
+
+    async def close(self) -> None:
+        """Stops sending; idempotent."""
+        self._closed = True
+        self._fan_out.unsubscribe(self)
+        await self.peer.close()
+
+    def _state_changed(self, state: str) -> None:
+        # Subscribing only now makes the cached GOP the newest there is.
+        if state == "connected" and not self._closed:
+            self._fan_out.subscribe(self)
+        self._on_state(state)

@@ -1,0 +1,41 @@
+"""The current group of pictures, kept so that a viewer sees something at once.
+
+Without it a viewer waits for the next IDR: up to ten seconds with many cameras.
+"""
+
+from publisher.media.units import AccessUnit
+
+MAX_FRAMES = 900  # 30 s at 30 frames/s
+MAX_BYTES = 16 * 1024 * 1024
+
+
+class GopCache:
+    """Access units since the last IDR; empty while there was none or the GOP is over its bounds."""
+
+    def __init__(self, max_frames: int = MAX_FRAMES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_frames = max_frames
+        self._max_bytes = max_bytes
+        self._units: list[AccessUnit] = []
+        self._bytes = 0
+        self.overflows = 0
+
+    def add(self, unit: AccessUnit) -> None:
+        """Takes the next access unit of the stream."""
+        if unit.key:
+            self.clear()
+        elif not self._units:
+            return
+        self._units.append(unit)
+        self._bytes += len(unit.data)
+        if len(self._units) > self._max_frames or self._bytes > self._max_bytes:
+            self.overflows += 1
+            self.clear()
+
+    def clear(self) -> None:
+        """Forgets the pictures, as when the camera was lost."""
+        self._units = []
+        self._bytes = 0
+
+    def units(self) -> tuple[AccessUnit, ...]:
+        """What a new viewer must have to decode the next picture."""
+        return tuple(self._units)

@@ -1,0 +1,57 @@
+"""One clock for a camera that comes and goes.
+
+A camera's timestamps start anywhere, jump when it restarts, and may be missing on the first
+picture. A timeline maps them to microseconds that only grow, audio and video by the same offset,
+so that lips stay in step and an RTP receiver never sees a jump back. It is tied to the monotonic
+clock at the first packet and again whenever the camera's clock jumps. Slow drift is left alone:
+a camera's crystal may lose seconds a day, and only jumps hurt a viewer.
+"""
+
+from publisher.media.packets import SECOND, Kind, Packet
+
+MAX_STRAY = 3 * SECOND  # from one packet to the next; stalls and bursts of a network stay below
+
+
+class Timeline:
+    """Times for one camera; ``restart`` before each new connection to it."""
+
+    def __init__(self) -> None:
+        self._offset: int | None = None
+        self._last: dict[Kind, int] = {}
+        self._stray: dict[Kind, int] = {}
+        self.jumps = 0
+
+    def restart(self) -> None:
+        """The camera was opened anew: its next timestamps have nothing to do with the last."""
+        self._offset = None
+        self._stray.clear()
+
+    def place(self, packet: Packet, now: int, interval: int) -> int:
+        """When the packet is due, in microseconds.
+
+        ``now`` is the monotonic clock at arrival, ``interval`` what to step by when the packet
+        has no time of its own (RTSP's first IDR has none until the first sender report).
+        """
+        due = self._due(packet, now, interval)
+        due = max(due, self._last.get(packet.kind, due - 1) + 1)
+        self._last[packet.kind] = due
+        return due
+
+    def _due(self, packet: Packet, now: int, interval: int) -> int:
+        if packet.pts is None:
+            return self._last.get(packet.kind, now - interval) + interval
+        if self._offset is None:
+            self._offset = self._start(packet.kind, now, interval) - packet.pts
+        stray = now - packet.pts
+        if abs(stray - self._stray.get(packet.kind, stray)) > MAX_STRAY:
+            self.jumps += 1
+            self._offset = stray
+            self._stray.clear()
+        self._stray[packet.kind] = stray
+        return packet.pts + self._offset
+
+    def _start(self, kind: Kind, now: int, interval: int) -> int:
+        untimed = self._last.get(kind)
+        if untimed is not None and now - untimed < 2 * interval:
+            return untimed + interval  # right behind the pictures that had no time
+        return now

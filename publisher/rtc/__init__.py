@@ -1,0 +1,1 @@
+"""Everything that touches aiortc and aioice; the rest of the publisher speaks of peers."""

@@ -1,0 +1,141 @@
+"""The camera's end of one peer connection: answers, takes candidates, knows whether it lives."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InternalError, InvalidStateError, OperationError
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.sdp import candidate_from_sdp
+
+from publisher.errors import PublisherError
+from publisher.rtc import private, sdp
+from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
+
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 5.0
+
+
+class OfferRefusedError(PublisherError):
+    """The viewer's offer cannot be answered."""
+
+
+class Peer:
+    """One RTCPeerConnection that answers. Calls must not overlap: aiortc is not re-entrant."""
+
+    def __init__(
+        self,
+        ice_servers: Sequence[IceServer],
+        policy: IcePolicy,
+        on_state: Callable[[str], None],
+    ) -> None:
+        self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
+        self._connection.on("connectionstatechange", lambda: on_state(self.state))
+        self._senders: list[private.CameraSender] = []
+        self._heard = time.monotonic()
+
+    @property
+    def state(self) -> str:
+        """W3C's RTCPeerConnectionState; aiortc knows no "disconnected"."""
+        return self._connection.connectionState
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the viewer's last sign of life on the media path."""
+        return time.monotonic() - self._heard
+
+    @property
+    def keyframe_requests(self) -> int:
+        """PLIs and FIRs so far (RFC 4585 §6.3.1, RFC 5104 §4.3.1)."""
+        return sum(sender.plis for sender in self._senders)
+
+    def send(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
+        """Will send the track, as one of these codecs in this order; before the offer is taken.
+
+        Codecs are names as in SDP, for H.264 followed by the profile: ``H264/640c1f``.
+        """
+        transceiver = self._connection.addTransceiver(track, direction="sendonly")
+        transceiver.setCodecPreferences(_preferences(track.kind, codecs))
+        self._senders.append(private.CameraSender.adopt(transceiver.sender, self._note_life))
+
+    async def answer(self, offer: str) -> str:
+        """The answer with all local candidates. Raises OfferRefusedError."""
+        if not sdp.offers_h264(offer):
+            raise OfferRefusedError(
+                "offer_refused",
+                "This browser does not offer H.264, which the camera sends.",
+                "Use Chrome, Edge or Safari, or give Firefox its OpenH264 plugin.",
+            )
+        try:
+            return await self._answer(sdp.without_mdns(offer))
+        except (ValueError, InternalError, InvalidStateError, OperationError, IndexError) as error:
+            logger.debug("offer refused: %r", error)
+            raise OfferRefusedError(
+                "offer_refused", "The camera cannot make sense of the viewer's offer."
+            ) from error
+
+    async def _answer(self, offer: str) -> str:
+        connection = self._connection
+        await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        private.watch_ice(connection, self._note_life)
+        await connection.setLocalDescription(await connection.createAnswer())
+        if private.negotiated(connection, "video") != "video/H264":
+            raise OperationError("no H.264 in common")
+        return str(connection.localDescription.sdp)
+
+    async def add_candidate(self, candidate: IceCandidate | None) -> None:
+        """A trickled candidate, or None: there are no more. What cannot be used is left out."""
+        if candidate is None or not candidate.candidate:
+            await self._connection.addIceCandidate(None)
+            return
+        if sdp.is_mdns(candidate.candidate):
+            return
+        try:
+            parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            parsed.sdpMid = candidate.sdp_mid
+            parsed.sdpMLineIndex = candidate.sdp_m_line_index
+            await self._connection.addIceCandidate(parsed)
+        except (ValueError, AssertionError, IndexError, InvalidStateError) as error:
+            logger.debug("candidate left out: %r", error)
+
+    async def close(self) -> None:
+        """Ends it; idempotent. Never takes long, whatever the network does."""
+        try:
+            await asyncio.wait_for(self._connection.close(), CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("A peer connection did not close in %.0f s.", CLOSE_SECONDS)
+
+    def _note_life(self) -> None:
+        self._heard = time.monotonic()
+
+
+def _configuration(servers: Sequence[IceServer], policy: IcePolicy) -> RTCConfiguration:
+    return RTCConfiguration(
+        # An empty list, never None: aiortc would ask a public server of its own choice.
+        iceServers=[RTCIceServer(list(s.urls), s.username, s.credential) for s in servers],
+        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+        iceTransportPolicy=RTCIceTransportPolicy(policy.value),
+    )
+
+
+def _preferences(kind: str, wanted: Sequence[str]) -> list[RTCRtpCodecCapability]:
+    known = RTCRtpSender.getCapabilities(kind).codecs
+    chosen = [c for name in wanted for c in known if _name(c).lower() == name.lower()]
+    return chosen + [c for c in known if c.name.lower() == "rtx"]
+
+
+def _name(codec: RTCRtpCodecCapability) -> str:
+    profile = codec.parameters.get("profile-level-id")
+    return f"{codec.name}/{profile}" if profile else codec.name

@@ -1,0 +1,212 @@
+"""What a person can set, and the two command lines that set it.
+
+``publisher start`` takes flags; ``publisher startWebRTC`` takes EvoStream's ``key=value`` words,
+in any case, which are translated to the same flags.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from publisher.signalling.connection import ServerAddress
+from rendezvous.program.errors import SettingsError, UsageError
+from rendezvous.program.settings import Secret, load, option
+from rendezvous.wire.identity import LABEL_PATTERN, is_key_room, is_room_id
+
+DEFAULT_PORT = 4545
+PREFIX = "PUBLISHER"
+
+EXAMPLES = """\
+examples:
+  publisher start --server watch.example.org --tls --source rtsp://camera.lan/stream1
+  publisher start --server 127.0.0.1 --room FrontDoor --source test:
+  publisher startWebRTC ersIP=127.0.0.1 ersPort=4545 roomID=FrontDoor source=rtsp://camera.lan/1
+  PUBLISHER_SOURCE_PASSWORD=… publisher start --source rtsp://camera.lan/1 --source-user admin
+  publisher start --config /etc/porthole/publisher.toml
+
+sources:
+  rtsp://host/path, rtsps://…        an IP camera (H.264; AAC, Opus or G.711)
+  clip.mp4, clip.mkv, clip.ts        a file, for ever
+  v4l2:/dev/video0?size=1280x720&audio=hw:1   a device that delivers H.264
+  test:                              a moving picture with time code and tone
+
+Every setting is a flag, an environment variable (PUBLISHER_SOURCE=…) and a TOML key. Several
+cameras are [[camera]] tables in the file, with room, label, source and so on in each.
+"""
+
+
+class CameraSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera and its room."""
+
+    source: Annotated[str, option("the camera, file or device; see below", metavar="URL")] = ""
+    source_user: Annotated[str, option("user name at the camera", metavar="NAME")] = ""
+    source_password: Annotated[Secret, option("password at the camera", on_command_line=False)] = (
+        Secret()
+    )
+    rtsp_transport: Annotated[
+        str, option("tcp (default) or udp for an RTSP camera's media", metavar="NAME")
+    ] = "tcp"
+    room: Annotated[
+        str, option("a name of your choice; without it the room ID comes from the key")
+    ] = ""
+    label: Annotated[str, option("tells apart the cameras of one key when they have no names")] = ""
+    public: Annotated[bool, option("let anybody watch who knows the room ID")] = False
+    viewers: Annotated[int, option("how many may watch at once (10)", metavar="N")] = 10
+
+
+class Settings(CameraSettings, frozen=True, kw_only=True):
+    """The daemon."""
+
+    server: Annotated[
+        str, option("the rendezvous, port 4545 unless said", metavar="HOST[:PORT]")
+    ] = "127.0.0.1"
+    tls: Annotated[bool, option("speak TLS to the rendezvous")] = False
+    server_ca: Annotated[
+        str, option("trust this certificate authority for the rendezvous", metavar="FILE")
+    ] = ""
+    keep_alive: Annotated[bool, option("reconnect to the rendezvous for ever (default)")] = True
+    state: Annotated[str, option("where key and viewer secrets are kept", metavar="DIRECTORY")] = ""
+    log_level: Annotated[str, option("debug, info, warning or error", metavar="LEVEL")] = "info"
+    token: Annotated[Secret | None, option("refused: not enforced by this version")] = None
+    camera: tuple[CameraSettings, ...] = ()
+
+    @property
+    def cameras(self) -> tuple[CameraSettings, ...]:
+        """All cameras of this daemon."""
+        return self.camera or (self,)
+
+    @property
+    def address(self) -> ServerAddress:
+        """The rendezvous to dial."""
+        host, port = split_host(self.server)
+        return ServerAddress(host, port, self.tls)
+
+    @property
+    def state_directory(self) -> Path:
+        """--state, systemd's StateDirectory=, or the user's own place for such things."""
+        chosen = self.state or os.environ.get("STATE_DIRECTORY", "")
+        if chosen:
+            return Path(chosen).expanduser()
+        base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return Path(base).expanduser() / "porthole"
+
+
+def read_settings(command: str, words: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """The settings of ``start`` or ``startWebRTC``. Raises UsageError or SettingsError."""
+    argv = from_evostream(words) if command == "startWebRTC" else list(words)
+    parser = argparse.ArgumentParser(
+        prog=f"publisher {command}",
+        description="Stream a camera to browsers, peer to peer.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    settings = load(Settings, prefix=PREFIX, argv=argv, environ=environ, parser=parser)
+    _check(settings)
+    return settings
+
+
+def split_host(text: str) -> tuple[str, int]:
+    """``host``, ``host:port`` or ``[v6]:port``. Raises SettingsError."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:/\[\]\s]+))(?::(\d{1,5}))?", text)
+    port = int(match[3] or DEFAULT_PORT) if match else 0
+    if not match or not 0 < port < 65536:  # noqa: PLR2004
+        raise SettingsError(
+            "server_malformed", f"'{text}' is not HOST or HOST:PORT.", "Write 192.0.2.7:4545"
+        )
+    return match[1] or match[2], port
+
+
+def _check(settings: Settings) -> None:
+    if settings.token is not None:
+        raise SettingsError(
+            "token_refused",
+            "This version does not check tokens, so it refuses one rather than ignore it.",
+            "Leave it out: the camera's key and the viewer secret in the link protect the room.",
+        )
+    split_host(settings.server)
+    for camera in settings.cameras:
+        _check_camera(camera)
+    rooms = [camera.room or f"label {camera.label}" for camera in settings.cameras]
+    if len(set(rooms)) < len(rooms):
+        raise SettingsError(
+            "room_twice",
+            "Two cameras would share one room.",
+            "Give each a room, or a label, of its own.",
+        )
+
+
+def _check_camera(camera: CameraSettings) -> None:
+    if camera.room and (not is_room_id(camera.room) or is_key_room(camera.room)):
+        raise SettingsError(
+            "room_malformed",
+            f"'{camera.room}' cannot name a room.",
+            "Use 1 to 64 letters, digits, _ or -, beginning with a letter or a digit, "
+            "and not the form of a key room (32 of a-z and 2-7).",
+        )
+    if not re.fullmatch(LABEL_PATTERN, camera.label):
+        raise SettingsError(
+            "label_malformed",
+            f"'{camera.label}' cannot be a label.",
+            "Use up to 32 letters, digits, _ or -",
+        )
+    if camera.rtsp_transport not in ("tcp", "udp"):
+        raise SettingsError(
+            "setting_invalid", "rtsp_transport is neither tcp nor udp.", "Leave it out for tcp."
+        )
+
+
+# ── EvoStream's words ────────────────────────────────────────────────────────────────────────
+
+_FLAGS = {
+    "roomid": "--room",
+    "source": "--source",
+    "sourceuser": "--source-user",
+    "label": "--label",
+    "state": "--state",
+    "config": "--config",
+    "loglevel": "--log-level",
+}
+_SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}
+_YES = ("1", "true", "yes")
+_NO = ("0", "false", "no")
+
+
+def from_evostream(words: Sequence[str]) -> list[str]:
+    """``ersIP=… roomID=… source=…``, keys in any case, as flags. Raises UsageError."""
+    if any(word in ("-h", "--help") for word in words):
+        return ["--help"]
+    given = dict(_word(word) for word in words)
+    flags = []
+    host, port = given.pop("ersip", ""), given.pop("ersport", "")
+    if host or port:
+        host = f"[{host}]" if ":" in host else host or "127.0.0.1"
+        flags += ["--server", f"{host}:{port}" if port else host]
+    for key, value in given.items():
+        flags += _flag(key, value)
+    return flags
+
+
+def _word(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise UsageError("usage", f"'{word}' is not key=value.", "See publisher startWebRTC --help")
+    return key.lower(), value
+
+
+def _flag(key: str, value: str) -> list[str]:
+    if key in _FLAGS:
+        return [_FLAGS[key], value]
+    if key in _SWITCHES and value.lower() in _YES + _NO:
+        return [f"--{'' if value.lower() in _YES else 'no-'}{_SWITCHES[key]}"]
+    if key in _SWITCHES:
+        raise UsageError("usage", f"{key} is neither 0 nor 1.", "Say 1 or 0.")
+    if key == "token":
+        return ["--token", value]  # refused with its own sentence
+    known = "ersIP, ersPort, roomID, source, ersOverSsl, keepAlive"
+    raise UsageError("usage", f"There is no parameter '{key}'.", f"Known: {known}, public, label.")

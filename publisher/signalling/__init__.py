@@ -1,0 +1,1 @@
+"""The camera's conversation with a rendezvous: typed messages in and out."""

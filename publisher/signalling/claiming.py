@@ -1,0 +1,68 @@
+"""The opening of a camera's conversation: hello, claim, claimed."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TypeVar
+
+from publisher.errors import SignallingError
+from publisher.identity import CameraKey
+from publisher.signalling.connection import Connection, ServerAddress, refusal
+from rendezvous.wire import identity
+from rendezvous.wire.messages import VERSION, Claimed, Error, Hello, Message, Source, Welcome
+
+ANSWER_SECONDS = 10.0
+AGENT = "porthole-publisher/0.1"
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the camera claims, and for whom."""
+
+    room: str
+    label: str
+    secret: str | None  # None: public
+
+    @property
+    def verifier(self) -> str | None:
+        """What the server learns of the secret."""
+        return None if self.secret is None else identity.viewer_verifier(self.room, self.secret)
+
+    def link(self, address: ServerAddress) -> str:
+        """What a person opens to watch; the fragment never leaves the browser."""
+        return f"{address.url}#{self.room}" + (f".{self.secret}" if self.secret else "")
+
+    def __repr__(self) -> str:
+        return f"Room({self.room!r})"
+
+
+async def claim(
+    connection: Connection, address: ServerAddress, key: CameraKey, room: Room, source: Source
+) -> Claimed:
+    """Takes the room on a fresh connection. Raises SignallingError."""
+    connection.send(Hello(version=VERSION, agent=AGENT))
+    welcome = await _expect(connection, Welcome)
+    connection.send(
+        key.claim(
+            welcome,
+            origin=address.origin,
+            room=room.room,
+            label=room.label,
+            verifier=room.verifier,
+            source=source,
+        )
+    )
+    return await _expect(connection, Claimed)
+
+
+async def _expect(connection: Connection, kind: type[M]) -> M:
+    try:
+        message = await asyncio.wait_for(connection.receive(), ANSWER_SECONDS)
+    except TimeoutError:
+        raise SignallingError("server_silent", "The rendezvous does not answer.") from None
+    if isinstance(message, Error):
+        raise refusal(message)
+    if isinstance(message, kind):
+        return message
+    raise SignallingError("server_foreign", "What answers there is not a rendezvous.")

@@ -1,0 +1,161 @@
+"""Reading cameras and files through FFmpeg: opening with deadlines, packets as plain values."""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import av
+from av.container import InputContainer
+
+from publisher.errors import SourceError
+from publisher.media.packets import SECOND, Kind, Packet, Stream
+
+OPEN_SECONDS = 8.0
+READ_SECONDS = 5.0
+
+AvStream: TypeAlias = av.VideoStream | av.AudioStream
+
+
+class OpenContainer:
+    """An FFmpeg input with at most one video and one audio stream; one thread reads it."""
+
+    def __init__(self, container: InputContainer, shown: str) -> None:
+        self._container = container
+        self._shown = shown
+        self._chosen = _choose(container)
+        self._closed = False
+        self.streams = tuple(_describe(stream) for stream in self._chosen.values())
+
+    def packets(self) -> Iterator[Packet]:
+        """What arrives, until the end of a file; raises SourceError when a camera falls silent."""
+        kinds: dict[int, Kind] = {stream.index: kind for kind, stream in self._chosen.items()}
+        try:
+            for packet in self._container.demux(*self._chosen.values()):
+                if self._closed:
+                    return
+                if packet.size:
+                    yield _plain(packet, kinds[packet.stream_index])
+        except av.FFmpegError as error:
+            if not self._closed:
+                raise translate(error, self._shown, interrupted=True) from None
+
+    def interrupt(self) -> None:
+        """Ends reading at the next packet: FFmpeg's inputs cannot be closed under a read."""
+        self._closed = True
+
+    def close(self) -> None:
+        """Closes the input."""
+        self._closed = True
+        self._container.close()
+
+
+def open_container(
+    url: str,
+    shown: str,
+    *,
+    container_format: str | None = None,
+    options: dict[str, str] | None = None,
+) -> OpenContainer:
+    """Opens for reading; raises SourceError whose text never holds the URL with its password."""
+    try:
+        container = av.open(
+            url,
+            format=container_format,
+            options=options or {},
+            timeout=(OPEN_SECONDS, READ_SECONDS),
+        )
+    except (av.FFmpegError, OSError) as error:
+        raise translate(error, shown, interrupted=False) from None
+    try:
+        return OpenContainer(container, shown)
+    except BaseException:
+        container.close()
+        raise
+
+
+def _choose(container: InputContainer) -> dict[Kind, AvStream]:
+    chosen: dict[Kind, AvStream] = {}
+    if container.streams.video:
+        chosen["video"] = container.streams.video[0]
+    if container.streams.audio:
+        chosen["audio"] = container.streams.audio[0]
+    return chosen
+
+
+def _describe(stream: AvStream) -> Stream:
+    context = stream.codec_context
+    extradata = context.extradata or b""
+    if isinstance(stream, av.VideoStream):
+        rate = stream.average_rate or stream.guessed_rate
+        return Stream(
+            "video",
+            context.name,
+            extradata,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            frame_rate=float(rate) if rate and rate < 1000 else 0.0,  # noqa: PLR2004
+        )
+    return Stream(
+        "audio",
+        context.name,
+        extradata,
+        sample_rate=stream.codec_context.sample_rate,
+        channels=stream.codec_context.channels,
+    )
+
+
+def _plain(packet: Any, kind: Kind) -> Packet:
+    base = packet.time_base
+    return Packet(
+        kind,
+        bytes(packet),
+        _microseconds(packet.pts, base),
+        _microseconds(packet.dts, base),
+        packet.is_keyframe,
+    )
+
+
+def _microseconds(ticks: int | None, base: Any) -> int | None:
+    return None if ticks is None else ticks * SECOND * base.numerator // base.denominator
+
+
+_UNAUTHORIZED = (
+    "source_unauthorized",
+    "refuses the user name or the password",
+    "Check both; a password with special characters is best given apart from the address.",
+)
+_NOT_FOUND = ("source_not_found", "has nothing at that path", "Look the path up in its manual.")
+_NOT_A_CAMERA = (
+    "source_not_a_camera",
+    "answers, but not as a camera does",
+    "Check address and port; cameras mostly listen on 554.",
+)
+_UNREACHABLE = (
+    "source_unreachable",
+    "does not answer",
+    "Check the address, and that the camera is on and in this network.",
+)
+_FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...] = (
+    ((av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError), _UNAUTHORIZED),
+    ((av.error.HTTPNotFoundError, FileNotFoundError), _NOT_FOUND),
+    (
+        (
+            av.error.HTTPError,
+            av.error.InvalidDataError,
+            av.error.ProtocolNotFoundError,
+            av.error.OptionNotFoundError,
+            av.error.DemuxerNotFoundError,
+        ),
+        _NOT_A_CAMERA,
+    ),
+)
+
+
+def translate(error: BaseException, shown: str, *, interrupted: bool) -> SourceError:
+    """FFmpeg's error as ours; its own text is dropped because it repeats the URL."""
+    if interrupted:
+        return SourceError("source_interrupted", f"{shown} stopped sending.", "Waiting for it.")
+    for kinds, (code, sentence, cure) in _FAULTS:
+        if isinstance(error, kinds):
+            return SourceError(code, f"{shown} {sentence}.", cure)
+    code, sentence, cure = _UNREACHABLE
+    return SourceError(code, f"{shown} {sentence}.", cure)

@@ -1,0 +1,97 @@
+"""Local devices on Linux: pictures from V4L2, sound from ALSA.
+
+The camera must deliver H.264 itself, as many USB cameras and the Pi's camera do. Both devices
+stamp with the wall clock, so picture and sound share a timeline.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+
+from publisher.errors import SourceError
+from publisher.media.packets import Packet, Stream
+from publisher.sources.address import Address
+from publisher.sources.container import READ_SECONDS, OpenContainer, open_container
+
+_QUEUE_PACKETS = 100  # what one device may be ahead of the reader
+
+
+class Devices:
+    """``v4l2:/dev/video0?size=1280x720&fps=30&audio=hw:1``."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self.name = address.shown
+
+    def open(self) -> "OpenContainer | OpenDevices":
+        """Raises SourceError."""
+        video = self._open_video()
+        alsa = self._address.options.get("audio")
+        if not alsa:
+            return video
+        try:
+            audio = open_container(alsa, f"alsa:{alsa}", container_format="alsa")
+        except SourceError:
+            video.close()
+            raise
+        return OpenDevices(video, audio)
+
+    def _open_video(self) -> OpenContainer:
+        asked = self._address.options
+        options = {"input_format": asked.get("format", "h264"), "timestamps": "abs"}
+        if "size" in asked:
+            options["video_size"] = asked["size"]
+        if "fps" in asked:
+            options["framerate"] = asked["fps"]
+        return open_container(
+            self._address.path, self.name, container_format="v4l2", options=options
+        )
+
+
+class OpenDevices:
+    """Two devices read as one; a thread each, because either read blocks."""
+
+    def __init__(self, *parts: OpenContainer) -> None:
+        self._parts = parts
+        self._packets: queue.Queue[Packet | SourceError] = queue.Queue(_QUEUE_PACKETS)
+        self._closed = False
+        self.streams: tuple[Stream, ...] = tuple(s for part in parts for s in part.streams)
+        self.dropped = 0
+
+    def packets(self) -> Iterator[Packet]:
+        """Packets of both in order of arrival; raises SourceError when either stops."""
+        for part in self._parts:
+            threading.Thread(target=self._pump, args=(part,), daemon=True).start()
+        while not self._closed:
+            try:
+                item = self._packets.get(timeout=READ_SECONDS)
+            except queue.Empty:
+                raise SourceError("source_interrupted", "The device fell silent.") from None
+            if isinstance(item, SourceError):
+                raise item
+            yield item
+
+    def _pump(self, part: OpenContainer) -> None:
+        try:
+            for packet in part.packets():
+                self._offer(packet)
+        except SourceError as error:
+            self._offer(error)
+        finally:
+            part.close()
+
+    def _offer(self, item: Packet | SourceError) -> None:
+        try:
+            self._packets.put_nowait(item)
+        except queue.Full:
+            self.dropped += 1
+
+    def interrupt(self) -> None:
+        """Ends both reads."""
+        self._closed = True
+        for part in self._parts:
+            part.interrupt()
+
+    def close(self) -> None:
+        """Each device's thread closes its own input."""
+        self.interrupt()

@@ -1,0 +1,207 @@
+"""One camera: its source, its room and its viewers, each failing and recovering by itself."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from publisher.errors import SignallingError, SourceError, UnplayableError
+from publisher.identity import CameraKey
+from publisher.media.fanout import FanOut
+from publisher.media.format import Format
+from publisher.media.timeline import Timeline
+from publisher.media.units import Unit
+from publisher.signalling.claiming import Room, claim
+from publisher.signalling.connection import Connection, ServerAddress, connect, refusal
+from publisher.sources import reader
+from publisher.sources.source import Source as MediaSource
+from publisher.supervisor.backoff import Backoff
+from publisher.supervisor.viewers import Viewers
+from rendezvous.wire.messages import (
+    Candidate,
+    End,
+    Error,
+    Goaway,
+    Message,
+    Offer,
+    ServerMessage,
+    Session,
+    Source,
+    SourceState,
+)
+
+logger = logging.getLogger(__name__)
+
+SIGNALLING_BACKOFF = (0.3, 3.0)  # seconds: the first step and the longest
+SOURCE_BACKOFF = (0.3, 1.5)  # a camera that returns is live again within three seconds
+LOCKOUT_SECONDS = 30.0  # many cameras lock out who keeps trying a wrong password
+UNPLAYABLE_SECONDS = 5.0  # somebody is perhaps just changing the camera's settings
+SUPERSEDED_SECONDS = 30.0  # two publishers with one key must not take turns every second
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which room at which server."""
+
+    address: ServerAddress
+    tls: ssl.SSLContext | None
+    key: CameraKey
+    room: Room
+
+
+class Camera:
+    """Runs until it is cancelled, or until the server refuses the room for good."""
+
+    def __init__(
+        self,
+        source: MediaSource,
+        place: Place,
+        *,
+        most_viewers: int,
+        keep_alive: bool,
+        on_claimed: Callable[[str], None],
+    ) -> None:
+        self._media = source
+        self._place = place
+        self._keep_alive = keep_alive
+        self._on_claimed = on_claimed
+        self._fan_out = FanOut()
+        self._timeline = Timeline()
+        self._viewers = Viewers(self._fan_out, self._send, most_viewers)
+        self._connection: Connection | None = None
+        self._source = Source(state=SourceState.STARTING)
+        self._format: Format | None = None
+        self._link_shown = False
+        self._pause = 0.0  # seconds that the server asks to stay away
+
+    async def run(self) -> None:
+        """Raises SignallingError when time cannot mend what the server refuses."""
+        source = asyncio.create_task(self._supervise_source())
+        try:
+            await self._supervise_signalling()
+        finally:
+            source.cancel()
+            await self._viewers.close()
+            if self._connection:
+                await self._connection.close()
+
+    # ── the source ───────────────────────────────────────────────────────────────────────────
+
+    async def _supervise_source(self) -> None:
+        backoff = Backoff(*SOURCE_BACKOFF)
+        logger.info("%s: connecting.", self._media.name)
+        while True:
+            try:
+                await reader.read(
+                    self._media, self._timeline, on_format=self._live, on_unit=self._publish
+                )
+            except UnplayableError as error:
+                self._say(_trouble(SourceState.UNPLAYABLE, error))
+                await asyncio.sleep(UNPLAYABLE_SECONDS)
+            except SourceError as error:
+                if self._source.state == SourceState.LIVE:
+                    backoff.reset()
+                self._say(_trouble(SourceState.LOST, error))
+                locked_out = error.code == "source_unauthorized"
+                await asyncio.sleep(LOCKOUT_SECONDS if locked_out else backoff.next())
+
+    def _live(self, media: Format) -> None:
+        self._format = media
+        self._viewers.use(media)
+        self._say(Source(state=SourceState.LIVE, tracks=media.tracks))
+
+    def _publish(self, unit: Unit) -> None:
+        self._fan_out.publish(unit)
+
+    def _say(self, source: Source) -> None:
+        if source == self._source:
+            return
+        self._source = source
+        if source.state == SourceState.LIVE:
+            tracks = "; ".join(f"{t.codec} ({t.detail})" for t in source.tracks)
+            logger.info("%s: live: %s.", self._media.name, tracks)
+        else:
+            self._fan_out.gop.clear()
+            logger.warning("[%s] %s", source.code, source.message)
+        self._send(source)
+
+    # ── the rendezvous ───────────────────────────────────────────────────────────────────────
+
+    async def _supervise_signalling(self) -> None:
+        backoff = Backoff(*SIGNALLING_BACKOFF)
+        reported = ""
+        while True:
+            self._pause = 0.0
+            try:
+                await self._claim()
+                reported = ""
+                backoff.reset()
+                await self._converse()
+            except SignallingError as error:
+                if not (error.retry and self._keep_alive):
+                    raise
+                if error.code != reported:
+                    logger.warning("[%s] %s Trying again.", error.code, error)
+                reported = error.code
+                if error.code == "superseded":
+                    self._pause = SUPERSEDED_SECONDS
+            await self._disconnect()
+            await asyncio.sleep(self._pause + backoff.next())
+
+    async def _claim(self) -> None:
+        place, said = self._place, self._source
+        connection = await connect(place.address, place.tls)
+        try:
+            claimed = await claim(connection, place.address, place.key, place.room, said)
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection = connection
+        logger.info("%s: room claimed, epoch %d.", place.address.origin, claimed.epoch)
+        if self._source != said:
+            self._send(self._source)
+        for resume in self._viewers.resumptions(place.room.room):
+            self._send(resume)
+        if not self._link_shown:
+            self._link_shown = True
+            self._on_claimed(place.room.link(place.address))
+
+    async def _converse(self) -> None:
+        """Handles what the server says until the connection is lost."""
+        assert self._connection  # noqa: S101  # tells the type checker
+        async for message in self._connection.messages():
+            self._handle(message)
+
+    def _handle(self, message: ServerMessage) -> None:
+        match message:
+            case Goaway(after=after):
+                logger.info("The rendezvous is restarting; running pictures go on.")
+                self._pause = after
+            case Session():
+                self._viewers.open(message)
+            case Offer() | Candidate() | End():
+                self._viewers.put(message)
+            case Error(session=None):
+                raise refusal(message)
+            case _:
+                # An error of one session or an absent viewer: the media path decides who lives.
+                logger.debug("%s", message)
+
+    def _send(self, message: Message) -> None:
+        """To the server while there is one; what is missed now is said again with the claim."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send(message)
+        except SignallingError:
+            self._connection.abort()
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+
+def _trouble(state: SourceState, error: SourceError | UnplayableError) -> Source:
+    return Source(state=state, code=error.code, message=str(error))

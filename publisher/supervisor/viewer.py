@@ -1,0 +1,146 @@
+"""One viewer's session at the camera: a leg, a mailbox, and one task that does one thing at a time.
+
+aiortc must not be entered twice, so the task takes messages, changes of the connection and the
+ticking clock from one mailbox, in order.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from publisher.errors import PublisherError
+from publisher.media.format import Format
+from rendezvous.wire.messages import (
+    Answer,
+    Candidate,
+    End,
+    EndReason,
+    IceCandidate,
+    Message,
+    Offer,
+    Session,
+)
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 10.0  # without RTCP or ICE checks: the viewer is gone
+TICK_SECONDS = 1.0
+MAILBOX_ITEMS = 256
+
+Item: TypeAlias = Offer | Candidate | End | str  # a string is the connection's new state
+
+
+class Leg(Protocol):
+    """What a session needs of a delivery."""
+
+    async def answer(self, offer: str) -> str:
+        """Takes an offer; raises PublisherError."""
+
+    async def add_candidate(self, candidate: IceCandidate | None) -> None:
+        """Takes a candidate."""
+
+    def suits(self, media: Format) -> bool:
+        """Whether what was negotiated can carry the format."""
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last sign of life on the media path."""
+
+    async def close(self) -> None:
+        """Idempotent."""
+
+
+class Viewer:
+    """Runs until either side ends the session; then everything it held is free."""
+
+    def __init__(
+        self,
+        opening: Session,
+        make_leg: Callable[[Session, Callable[[str], None]], Leg],
+        send: Callable[[Message], None],
+    ) -> None:
+        self.session = opening.session
+        self.secret = opening.secret
+        self._send = send
+        self._mailbox: asyncio.Queue[Item] = asyncio.Queue(MAILBOX_ITEMS)
+        self._leg = make_leg(opening, self._state_changed)
+        self._started = time.monotonic()
+        self._connected = False
+        self._reason: str | None = None
+        self.dropped = 0
+        self.put(Offer(session=opening.session, sdp=opening.sdp))
+
+    def put(self, item: Item) -> None:
+        """A message for this session; lost, and counted, when the task cannot keep up."""
+        try:
+            self._mailbox.put_nowait(item)
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    def suits(self, media: Format) -> bool:
+        """Whether the session can go on with the camera's new format."""
+        return self._leg.suits(media)
+
+    def end(self, reason: EndReason, message: str = "") -> None:
+        """Ends the session from this side."""
+        if self._reason is None:
+            self._reason = reason
+            self._send(End(session=self.session, reason=reason, message=message))
+            self.put(End(session=self.session, reason=reason))
+
+    async def run(self) -> str:
+        """The session's life; returns why it ended."""
+        try:
+            while self._reason is None:
+                item = await self._next()
+                if item is not None:
+                    await self._handle(item)
+                else:
+                    self._check()
+        finally:
+            await self._leg.close()
+        return self._reason
+
+    async def _next(self) -> Item | None:
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self._mailbox.get(), TICK_SECONDS)
+        return None
+
+    async def _handle(self, item: Item) -> None:
+        match item:
+            case Offer(sdp=sdp):
+                await self._answer(sdp)
+            case Candidate(candidate=candidate):
+                await self._leg.add_candidate(candidate)
+            case End(reason=reason):
+                self._reason = self._reason or reason
+            case "connected":
+                self._connected = True
+            case "failed" | "closed":
+                # A browser that leaves closes DTLS at once; silence ends differently, in _check.
+                self.end(EndReason.MEDIA_LOST)
+            case _:
+                pass
+
+    async def _answer(self, offer: str) -> None:
+        try:
+            answer = await self._leg.answer(offer)
+        except PublisherError as error:
+            self.end(EndReason.OFFER_REFUSED, str(error))
+            return
+        self._send(Answer(session=self.session, sdp=answer))
+        self._send(Candidate(session=self.session, candidate=None))
+
+    def _check(self) -> None:
+        if not self._connected:
+            if time.monotonic() - self._started > CONNECT_SECONDS:
+                self.end(EndReason.CONNECT_TIMEOUT)
+        elif self._leg.silence > SILENCE_SECONDS:
+            self.end(EndReason.MEDIA_LOST)
+
+    def _state_changed(self, state: str) -> None:
+        self.put(state)

@@ -1,0 +1,85 @@
+"""All sessions of one camera."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+from publisher.legs.rtp import RtpLeg
+from publisher.media.fanout import FanOut
+from publisher.media.format import Format
+from publisher.supervisor.viewer import Viewer
+from rendezvous.wire.messages import Candidate, End, EndReason, Message, Offer, Resume, Session
+
+logger = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 3.0
+
+
+class Viewers:
+    """Opens a session for each viewer and forgets it when it ends."""
+
+    def __init__(self, fan_out: FanOut, send: Callable[[Message], None], most: int) -> None:
+        self._fan_out = fan_out
+        self._send = send
+        self._most = most
+        self._media: Format | None = None
+        self._viewers: dict[str, Viewer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    def open(self, opening: Session) -> None:
+        """A viewer's first offer."""
+        if opening.session in self._viewers:
+            return
+        if len(self._viewers) >= self._most:
+            message = f"This camera serves {self._most} viewers at the most."
+            end = End(session=opening.session, reason=EndReason.CAMERA_FULL, message=message)
+            self._send(end)
+            return
+        viewer = Viewer(opening, self._make_leg, self._send)
+        self._viewers[viewer.session] = viewer
+        task = asyncio.create_task(self._run(viewer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def put(self, message: Offer | Candidate | End) -> None:
+        """A message of a running session; late ones of an ended session are of no interest."""
+        viewer = self._viewers.get(message.session)
+        if viewer:
+            viewer.put(message)
+
+    def use(self, media: Format) -> None:
+        """The camera's format; sessions that cannot carry it end, and their viewers join anew."""
+        self._media = media
+        for viewer in self._viewers.values():
+            if not viewer.suits(media):
+                viewer.end(EndReason.FORMAT_CHANGED)
+
+    def resumptions(self, room: str) -> Iterator[Resume]:
+        """What to say to a server that may have forgotten the running sessions."""
+        for viewer in self._viewers.values():
+            yield Resume(session=viewer.session, secret=viewer.secret, room=room)
+
+    async def close(self) -> None:
+        """Ends all sessions because the publisher stops."""
+        for viewer in self._viewers.values():
+            viewer.end(EndReason.CAMERA_STOPPED)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
+
+    def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> RtpLeg:
+        return RtpLeg(self._fan_out, self._media, opening.ice_servers, opening.ice_policy, on_state)
+
+    async def _run(self, viewer: Viewer) -> None:
+        logger.info("A viewer joins (%d now).", len(self._viewers))
+        reason = "failed"
+        try:
+            reason = await viewer.run()
+        except Exception:
+            logger.exception("A session failed; the others go on.")
+            self._send(End(session=viewer.session, reason=EndReason.MEDIA_LOST))
+        finally:
+            del self._viewers[viewer.session]
+        logger.info("A viewer is gone (%s; %d left).", reason, len(self._viewers))
