@@ -1,0 +1,55 @@
+# Everything a newcomer or CI does. Each target installs what it needs, by name, once.
+
+PORT ?= 4545
+SOURCE ?= test:
+ONLY ?=
+MINUTES ?= 30
+BIN := .venv/bin
+SETUP := deploy/setup
+
+.DEFAULT_GOAL := test
+.PHONY: help demo test lint format unit player integration e2e bench soak clean
+
+help: ## show this list
+	@echo "usage: make [target] [NAME=value]"; echo
+	@sed -n 's/^\([a-z0-9]*\):.*## /  \1\t/p' Makefile | expand -t 16
+
+demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
+	@$(BIN)/python deploy/demo.py --port "$(PORT)" --source "$(SOURCE)"
+
+test: lint player ## everything that CI runs (the default)
+	$(BIN)/python -m pytest
+
+lint: .venv/.test ## style, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.test ## let ruff write the code's layout
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+player: .venv/.test ## types and unit tests of the page
+	.tools/node_modules/.bin/tsc -p player/jsconfig.json
+	node --test tests/player/
+
+unit integration e2e: .venv/.test ## one level of the Python tests
+	$(BIN)/python -m pytest tests/$@
+
+bench: .venv/.test ## figures against their targets; ONLY=name runs one
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+soak: .venv/.test ## long runs: joins and leaves, MINUTES=30
+	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)"
+
+clean: ## remove what the other targets made
+	rm -rf .venv .tools .state
+
+.venv/.run: pyproject.toml $(SETUP)
+	@$(SETUP) run
+	@touch $@
+
+.venv/.test: pyproject.toml $(SETUP)
+	@$(SETUP) test
+	@touch $@ .venv/.run

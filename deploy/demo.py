@@ -1,0 +1,64 @@
+"""`make demo`: a rendezvous and a publisher on this machine, and one line with the link."""
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+STATE = Path(__file__).parent.parent / ".state"
+
+
+def main() -> int:
+    """Runs both programs until one ends or Ctrl-C."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", default="4545")
+    parser.add_argument("--source", default="test:")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        rendezvous = stack.enter_context(_rendezvous(given.port))
+        if not _line(rendezvous):  # it has said on stderr what is wrong
+            return rendezvous.wait()
+        publisher = stack.enter_context(_publisher(given.port, given.source))
+        if link := _line(publisher):
+            print(link, end="", flush=True)
+        return publisher.wait()
+    return 0
+
+
+def _line(program: subprocess.Popen[str]) -> str:
+    assert program.stdout  # noqa: S101  # tells the type checker
+    return program.stdout.readline()
+
+
+def _rendezvous(port: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    state = STATE / "rendezvous.sqlite"
+    return _program(
+        "rendezvous", "--listen", f"0.0.0.0:{port}", "--state", str(state), "--log-level", "warning"
+    )
+
+
+def _publisher(port: str, source: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return _program(
+        *("publisher", "startWebRTC", "ersIP=127.0.0.1", f"ersPort={port}"),
+        *(f"source={source}", f"state={STATE}", "logLevel=warning"),
+    )
+
+
+@contextlib.contextmanager
+def _program(name: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    STATE.mkdir(exist_ok=True)
+    program = subprocess.Popen([str(BIN / name), *words], stdout=subprocess.PIPE, text=True)
+    try:
+        yield program
+    finally:
+        program.terminate()
+        program.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
