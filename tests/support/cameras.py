@@ -129,7 +129,11 @@ class RtspCamera:
         return [SentUnit(u["pts"], tuple(Nal(*nal) for nal in u["nals"])) for u in units]
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._directory.cleanup()
+            raise
         return self
 
     def __exit__(

@@ -1,0 +1,191 @@
+"""The tests' RTSP camera is what it claims to be, in every variant: else it could prove nothing."""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from statistics import median
+from typing import Any
+
+import av
+import pytest
+
+from publisher.sources.pattern import TimeCode, read
+from tests.support.cameras import (
+    RtspCamera,
+    free_port,
+    http_port,
+    rtsp_camera,
+    silent_port,
+)
+from tests.support.ear import jumps, pitch
+
+OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "300000"}
+
+
+@dataclass
+class Film:
+    """What was received: pictures and sound with their times in seconds."""
+
+    codes: list[tuple[float, TimeCode]] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+    units: list[list[str]] = field(default_factory=list)
+    reordered: int = 0
+    profile: str | None = None
+    video_codec: str = ""
+    audio_codec: str = ""
+    sample_rate: int = 0
+    sound_from: float | None = None
+    samples: list[float] = field(default_factory=list)
+
+
+def _shoot(url: str, seconds: float) -> Film:
+    film = Film()
+    with av.open(url, options=OPTIONS, timeout=5) as container:
+        film.video_codec = container.streams.video[0].codec_context.name
+        film.profile = container.streams.video[0].codec_context.profile
+        for stream in container.streams.audio:
+            film.audio_codec = stream.codec_context.name
+            film.sample_rate = stream.codec_context.sample_rate
+        packets: Iterator[Any] = container.demux()
+        for packet in packets:
+            if packet.stream.type == "video":
+                _see(film, packet)
+            else:
+                _hear(film, packet)
+            if film.codes and film.codes[-1][0] - film.codes[0][0] >= seconds:
+                return film
+    return film
+
+
+def _see(film: Film, packet: Any) -> None:
+    film.reordered += packet.pts != packet.dts
+    film.units.append(_hashes(bytes(packet)))
+    for frame in packet.decode():
+        plane = frame.planes[0]
+        code = read(bytes(plane), plane.line_size, frame.width, frame.height)
+        assert code is not None, "a picture without a readable time code"
+        film.codes.append((frame.time or 0.0, code))
+        film.delays.append(time.time() - code.unix_ms / 1000)
+
+
+def _hear(film: Film, packet: Any) -> None:
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=film.sample_rate)
+    for frame in packet.decode():
+        if film.sound_from is None:
+            film.sound_from = frame.time
+        for block in resampler.resample(frame):
+            film.samples += memoryview(bytes(block.planes[0])).cast("f")[: block.samples].tolist()
+
+
+def _hashes(data: bytes) -> list[str]:
+    nals = re.split(rb"\x00\x00\x01", data)
+    return [hashlib.sha256(nal.rstrip(b"\0")).hexdigest() for nal in nals if nal.strip(b"\0")]
+
+
+def _sent(camera: RtspCamera) -> list[list[str]]:
+    return [[nal.sha256 for nal in unit.nals] for unit in camera.records()]
+
+
+def _jump_errors(film: Film) -> list[float]:
+    """How far each jump of the tone is from the full second by the pictures' clock."""
+    to_wall = median(code.unix_ms / 1000 - at for at, code in film.codes)
+    assert film.sound_from is not None
+    walls = [film.sound_from + at + to_wall for at in jumps(film.samples, film.sample_rate)]
+    return [wall - round(wall) for wall in walls]
+
+
+@pytest.mark.parametrize(
+    ("variant", "video", "profile", "audio"),
+    [
+        ("plain", "h264", "Constrained Baseline", "aac"),
+        ("long-gop", "h264", "Constrained Baseline", "aac"),
+        ("sdp-parameter-sets", "h264", "Constrained Baseline", "aac"),
+        ("high", "h264", "High", "aac"),
+        ("b-frames", "h264", "High", "aac"),
+        ("g711", "h264", "Constrained Baseline", "pcm_alaw"),
+        ("g711-mu", "h264", "Constrained Baseline", "pcm_mulaw"),
+        ("no-audio", "h264", "Constrained Baseline", ""),
+        ("h265", "hevc", "Main", "aac"),
+        ("auth", "h264", "Constrained Baseline", "aac"),
+    ],
+)
+def test_each_variant_sends_what_its_name_says(
+    variant: str, video: str, profile: str, audio: str
+) -> None:
+    with rtsp_camera(variant) as camera:
+        film = _shoot(camera.url, 1.3)
+        sent = _sent(camera)
+    assert (film.video_codec, film.profile, film.audio_codec) == (video, profile, audio)
+    assert (film.reordered > 0) == (variant == "b-frames")
+
+    numbers = [code.frame for _, code in film.codes]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert median(film.delays) < 0.7
+
+    received = film.units[1:]
+    start = sent.index(received[0])
+    assert sent[start : start + len(received)] == received
+
+    if audio:
+        assert pitch(film.samples[film.sample_rate // 2 :], film.sample_rate) > 990
+        errors = _jump_errors(film)
+        assert errors
+        assert max(abs(error) for error in errors) < 0.01
+
+
+def test_all_clients_get_the_same_encoding() -> None:
+    with (
+        rtsp_camera() as camera,
+        av.open(camera.url, options=OPTIONS, timeout=5) as one,
+        av.open(camera.url, options=OPTIONS, timeout=5) as other,
+    ):
+        first = {_hashes(bytes(packet))[0] for packet in islice(one.demux(video=0), 60)}
+        second = [_hashes(bytes(packet))[0] for packet in islice(other.demux(video=0), 1, 20)]
+    assert first.issuperset(second)
+
+
+def test_a_stopped_camera_is_gone_and_comes_back_on_the_same_port() -> None:
+    with rtsp_camera("no-audio") as camera:
+        address = camera.address
+        _shoot(camera.url, 0.1)
+        assert camera.records()
+        camera.stop()
+        with pytest.raises(av.FFmpegError):
+            av.open(camera.url, options=OPTIONS, timeout=5)
+        camera.start()
+        assert camera.address == address
+        assert camera.records() == []
+        assert _shoot(camera.url, 0.1).codes
+
+
+def test_a_frozen_camera_accepts_and_stays_silent() -> None:
+    with rtsp_camera("no-audio") as camera:
+        camera.freeze()
+        with pytest.raises(av.FFmpegError):
+            av.open(camera.url, options=OPTIONS, timeout=0.3)
+        camera.thaw()
+        assert _shoot(camera.url, 0.1).codes
+
+
+def test_it_lets_nobody_in_without_the_password() -> None:
+    with rtsp_camera("auth") as camera, pytest.raises(av.HTTPUnauthorizedError):
+        av.open(camera.address, options=OPTIONS, timeout=5)
+
+
+def test_a_camera_that_cannot_start_says_why() -> None:
+    with (
+        rtsp_camera() as camera,
+        pytest.raises(RuntimeError, match=f"port {camera.port} cannot be had"),
+        rtsp_camera(port=camera.port),
+    ):
+        pass
+
+
+def test_what_is_no_camera_does_not_open() -> None:
+    with silent_port() as silent, http_port() as web:
+        for address in (silent, web, f"rtsp://127.0.0.1:{free_port()}/live"):
+            with pytest.raises(av.FFmpegError):
+                av.open(address, options=OPTIONS, timeout=0.3)
