@@ -201,12 +201,12 @@ def _word(word: str) -> tuple[str, str]:
 
 def _flag(key: str, value: str) -> list[str]:
     if key in _FLAGS:
-        return [_FLAGS[key], value]
+        return [f"{_FLAGS[key]}={value}"]
     if key in _SWITCHES and value.lower() in _YES + _NO:
         return [f"--{'' if value.lower() in _YES else 'no-'}{_SWITCHES[key]}"]
     if key in _SWITCHES:
         raise UsageError("usage", f"{key} is neither 0 nor 1.", "Say 1 or 0.")
     if key == "token":
-        return ["--token", value]  # refused with its own sentence
+        return [f"--token={value}"]  # refused with its own sentence
     known = "ersIP, ersPort, roomID, source, ersOverSsl, keepAlive"
     raise UsageError("usage", f"There is no parameter '{key}'.", f"Known: {known}, public, label.")

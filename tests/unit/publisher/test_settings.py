@@ -1,0 +1,180 @@
+"""Both command lines, the environment and the file say the same, and nothing is ignored."""
+
+from pathlib import Path
+
+import pytest
+
+from publisher.errors import PublisherError
+from publisher.settings import Settings, read_settings
+from publisher.signalling.connection import ServerAddress
+from publisher.sources.address import Address, AddressError
+from rendezvous.program.errors import ProgramError, SettingsError, UsageError
+
+EVOSTREAM = ["ersIP=192.0.2.7", "ersPort=4600", "roomID=MyRoom", "source=rtsp://camera/1"]
+
+
+def start(*words: str, **environ: str) -> Settings:
+    return read_settings("start", words, environ)
+
+
+def test_evostream_s_words_mean_what_the_flags_mean() -> None:
+    words = [*EVOSTREAM, "ersOverSsl=1", "keepAlive=0"]
+    flags = "--server 192.0.2.7:4600 --room MyRoom --source rtsp://camera/1 --tls --no-keep-alive"
+    assert read_settings("startWebRTC", words, {}) == start(*flags.split())
+
+
+def test_evostream_s_keys_come_in_any_case() -> None:
+    shouted = [f"{k.upper()}={v}" for k, _, v in (word.partition("=") for word in EVOSTREAM)]
+    assert read_settings("startWebRTC", shouted, {}) == read_settings("startWebRTC", EVOSTREAM, {})
+
+
+def test_flags_come_before_environment_before_file(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    file.write_text('room = "File"\nserver = "file:1"\nlabel = "file"\n')
+    settings = start(
+        *("--config", str(file), "--room", "Flag"), PUBLISHER_ROOM="Env", PUBLISHER_SERVER="env:2"
+    )
+    assert (settings.room, settings.server, settings.label) == ("Flag", "env:2", "file")
+
+
+def test_several_cameras_are_tables_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    file.write_text(
+        '[[camera]]\nroom = "Door"\nsource = "test:"\n'
+        '[[camera]]\nlabel = "yard"\nsource = "rtsp://c/1"\nsource_password = "s3cret"\n'
+    )
+    settings = start("--config", str(file))
+    assert [(c.room, c.label, c.source) for c in settings.cameras] == [
+        ("Door", "", "test:"),
+        ("", "yard", "rtsp://c/1"),
+    ]
+    assert "s3cret" not in repr(settings)
+    assert settings.cameras[1].source_password == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("server", "address"),
+    [
+        ("watch.example.org", ServerAddress("watch.example.org", 4545)),
+        ("192.0.2.7:80", ServerAddress("192.0.2.7", 80)),
+        ("[2001:db8::7]:4545", ServerAddress("2001:db8::7", 4545)),
+    ],
+)
+def test_a_server_is_a_host_and_perhaps_a_port(server: str, address: ServerAddress) -> None:
+    assert start("--server", server).address == address
+
+
+def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
+    assert ServerAddress("2001:db8::7", 4545).origin == "[2001:db8::7]:4545"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--server", "a:b:c"], "server_malformed"),
+        (["--server", "host:70000"], "server_malformed"),
+        (["--room", "no spaces"], "room_malformed"),
+        (["--room=-dash"], "room_malformed"),
+        (["--room", "a" * 65], "room_malformed"),
+        (["--room", "a" * 32], "room_malformed"),  # the form of a key room
+        (["--label", "no spaces"], "label_malformed"),
+        (["--rtsp-transport", "pigeon"], "setting_invalid"),
+        (["--viewers", "many"], "setting_invalid"),
+        (["--token", "abc"], "token_refused"),
+        (["--config", "/no/such/file.toml"], "config_unreadable"),
+        (["--no-such-flag"], "usage"),
+        (["stray"], "usage"),
+    ],
+)
+def test_a_wrong_flag_has_a_code_and_a_sentence(words: list[str], code: str) -> None:
+    with pytest.raises(ProgramError) as caught:
+        start(*words)
+    assert caught.value.code == code
+    assert caught.value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["roomID"], "usage"),
+        (["localStreamName=x"], "usage"),
+        (["keepAlive=perhaps"], "usage"),
+        (["token=abc"], "token_refused"),
+        (["roomID=a b"], "room_malformed"),
+    ],
+)
+def test_a_wrong_word_of_evostream_s_has_a_code_too(words: list[str], code: str) -> None:
+    with pytest.raises(ProgramError) as caught:
+        read_settings("startWebRTC", words, {})
+    assert caught.value.code == code
+
+
+def test_a_token_is_refused_without_repeating_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        start(PUBLISHER_TOKEN="hunter2")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_misspelt_variable_or_key_is_not_ignored(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="PUBLISHER_ROM"):
+        start(PUBLISHER_ROM="x")
+    file = tmp_path / "publisher.toml"
+    file.write_text('rom = "x"\n')
+    with pytest.raises(SettingsError, match="'rom'"):
+        start("--config", str(file))
+
+
+def test_two_cameras_cannot_share_a_room(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    file.write_text('[[camera]]\nsource = "test:"\n[[camera]]\nsource = "test:"\n')
+    with pytest.raises(SettingsError) as caught:
+        start("--config", str(file))
+    assert caught.value.code == "room_twice"
+
+
+# ── addresses of cameras ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_password_is_used_and_never_shown() -> None:
+    for address in (
+        Address.parse("rtsp://admin:s3cret@camera.lan:554/1?a=b"),
+        Address.parse("rtsp://camera.lan:554/1?a=b", "admin", "s3cret"),
+    ):
+        assert address.secret_url == "rtsp://admin:s3cret@camera.lan:554/1?a=b"
+        assert "s3cret" not in repr(address)
+        assert address.shown == "rtsp://camera.lan:554/1"
+
+
+def test_special_characters_of_a_password_survive() -> None:
+    address = Address.parse("rtsp://camera.lan/1", "me@home", "p:a/s s?#@")
+    assert address.secret_url == "rtsp://me%40home:p%3Aa%2Fs%20s%3F%23%40@camera.lan/1"
+
+
+def test_files_and_devices_and_the_test_camera_have_addresses() -> None:
+    assert Address.parse("clip.mp4").scheme == "file"
+    assert Address.parse("file:/tmp/clip.mkv").path == "/tmp/clip.mkv"
+    device = Address.parse("v4l2:/dev/video0?size=1280x720&audio=hw:1")
+    assert (device.path, device.options["audio"]) == ("/dev/video0", "hw:1")
+    assert Address.parse("test:?fps=10").scheme == "test"
+
+
+@pytest.mark.parametrize("text", ["", "gopher://camera/1", "rtsp:///1", "notes.txt", "rtsp://[::1"])
+def test_a_source_that_is_none_says_what_to_write(text: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.parse(text)
+    assert isinstance(caught.value, PublisherError)
+    assert caught.value.code in ("source_missing", "source_malformed")
+
+
+def test_help_is_offered_by_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("start", "startWebRTC"):
+        with pytest.raises(SystemExit) as caught:
+            read_settings(command, ["--help"], {})
+        assert caught.value.code == 0
+        assert "examples:" in capsys.readouterr().out
+
+
+def test_usage_errors_are_usage_errors() -> None:
+    with pytest.raises(UsageError) as caught:
+        start("--no-such-flag")
+    assert caught.value.exit_status == 64
