@@ -71,7 +71,7 @@ def convert(values: Mapping[str, Any], kind: type[S]) -> S:
         if name not in known:
             raise SettingsError("setting_unknown", f"There is no setting '{name}'.", _known(known))
     try:
-        return msgspec.convert(dict(values), kind, strict=False, dec_hook=_decode_secret)
+        return msgspec.convert(dict(values), kind, strict=False, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         raise SettingsError("setting_invalid", f"{error}.".replace("$.", "")) from None
 
@@ -80,9 +80,9 @@ def _known(names: Iterable[str]) -> str:
     return f"Known settings: {', '.join(sorted(names))}."
 
 
-def _decode_secret(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
+def _from_text(kind: type, value: Any) -> Any:
+    if isinstance(value, str) and kind in (Secret, Path):
+        return kind(value)
     raise msgspec.ValidationError(f"Expected a text, got {type(value).__name__}")
 
 

@@ -1,0 +1,55 @@
+"""``rendezvous``: reads the settings, serves until told to stop, and leaves with a sentence."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from rendezvous.program import logs
+from rendezvous.program.errors import ProgramError
+from rendezvous.server import Server
+from rendezvous.settings import Settings, load
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; the exit status is 0, or that of the ProgramError that ended it."""
+    try:
+        settings = load(sys.argv[1:] if argv is None else argv, os.environ)
+        logs.setup(settings.log_level)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except ProgramError as error:
+        print(f"rendezvous: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = Server(settings)
+    await server.start()
+    try:
+        _announce(server)
+        await stop.wait()
+        await server.drain()
+    finally:
+        await server.stop()
+
+
+def _announce(server: Server) -> None:
+    scheme = "https" if server.tls else "http"
+    for host, port in server.addresses:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Listening on {scheme}://{shown}:{port}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Where effects are performed and a message finds its connection."""

@@ -1,0 +1,82 @@
+"""Who may enter: what a claim and a join must show. Pure checks; nothing is changed here."""
+
+import hmac
+import secrets
+
+from rendezvous.rooms import signatures
+from rendezvous.rooms.book import Peer
+from rendezvous.wire import identity
+from rendezvous.wire.identity import Owner
+from rendezvous.wire.messages import Claim, ErrorCode, Join
+
+# What a proof is checked against when there is no such room: the work and so the time stay the
+# same. Nobody knows a secret that fits it.
+_NOBODY = identity.encode(secrets.token_bytes(32))
+
+
+class RefusalError(Exception):
+    """What is asked for is refused; code and sentence go back to the peer."""
+
+    def __init__(self, code: ErrorCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def require_room_id(room: str) -> None:
+    """Raises RefusalError when the text cannot name a room."""
+    if not identity.is_room_id(room):
+        raise RefusalError(
+            ErrorCode.ROOM_MALFORMED,
+            "A room ID has 1 to 64 letters, digits, '_' or '-', the first a letter or a digit.",
+        )
+
+
+def owner_of(claim: Claim, peer: Peer) -> Owner:
+    """The key's owner, if it signed this claim on this connection; raises RefusalError."""
+    require_room_id(claim.room)
+    _require_origin(claim.origin, peer)
+    spki = _bytes(claim.key, "key")
+    if identity.is_key_room(claim.room) and claim.room != identity.key_room(spki, claim.label):
+        raise RefusalError(
+            ErrorCode.CLAIM_INVALID,
+            "This room ID has the form of a key room, but belongs to another key or label.",
+        )
+    text = identity.claim_text(
+        nonce=peer.nonce,
+        connection=peer.id,
+        origin=claim.origin,
+        room=claim.room,
+        label=claim.label,
+        verifier=claim.verifier,
+    )
+    try:
+        signatures.verify(spki=spki, signature=_bytes(claim.signature, "signature"), text=text)
+    except signatures.SignatureError as error:
+        raise RefusalError(ErrorCode.CLAIM_INVALID, str(error)) from None
+    return identity.thumbprint(spki)
+
+
+def _require_origin(origin: str, peer: Peer) -> None:
+    if origin.lower() not in peer.origins:
+        raise RefusalError(
+            ErrorCode.ORIGIN_UNKNOWN,
+            f"The camera dialled {origin}, which this server does not know as itself. Start it "
+            f"with --public-origin {origin}, or let the camera dial "
+            f"{' or '.join(sorted(peer.origins))}.",
+        )
+
+
+def _bytes(text: str, name: str) -> bytes:
+    try:
+        return identity.decode(text)
+    except ValueError:
+        raise RefusalError(ErrorCode.CLAIM_INVALID, f"The {name} is not base64url.") from None
+
+
+def may_join(join: Join, peer: Peer, *, known: bool, verifier: str | None) -> bool:
+    """Whether the viewer may enter: in constant time, whether or not there is such a room."""
+    proof = identity.join_proof(
+        verifier or _NOBODY, nonce=peer.nonce, connection=peer.id, room=join.room
+    )
+    proven = hmac.compare_digest(proof, join.proof or "")
+    return known and (verifier is None or proven)

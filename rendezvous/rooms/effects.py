@@ -1,0 +1,66 @@
+"""What the core wants done, as values; the hub does it."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId
+from rendezvous.wire.messages import Claim, Join, ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Sends a message. With ``room``, only to a connection that is bound to that very room."""
+
+    connection: ConnectionId
+    message: ServerMessage
+    room: RoomId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Closes a connection after what was sent to it. The core has forgotten it already."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """The connection is admitted: from now on it is of this room and of no other."""
+
+    connection: ConnectionId
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRoom:
+    """Asks the store for the room; RoomClaimed, ClaimRefused or StoreFailed is the answer."""
+
+    connection: ConnectionId
+    owner: Owner
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpRoom:
+    """Asks the store about the room; RoomLookedUp or StoreFailed is the answer."""
+
+    connection: ConnectionId
+    join: Join
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRoom:
+    """Tells the store that the camera of this epoch is gone."""
+
+    room: RoomId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Nothing is sent: the message had nobody to go to. It is counted under this name."""
+
+    name: str
+
+
+Effect: TypeAlias = Send | Close | Bind | ClaimRoom | LookUpRoom | ReleaseRoom | Drop

@@ -1,0 +1,22 @@
+"""How long and how many, in one place; PROTOCOL.md §9 is the same list in prose."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and counts that the core holds peers to. Tests make them short."""
+
+    hello: float = 5.0
+    unadmitted: float = 10.0  # nobody holds a socket for longer without a room
+    ping: float = 5.0
+    idle: float = 15.0  # two pings may be lost
+    offer: float = 30.0
+    answer: float = 15.0
+    waiting: float = 120.0
+    kept: float = 120.0  # running sessions whose camera's signalling is gone
+    resume_hold: float = 30.0  # the other member's back-off is over by then
+    resume_grace: float = 10.0  # a camera that came back resumes at once or has forgotten
+    viewers_per_room: int = 10
+    room_full_retry: float = 5.0
+    store_retry: float = 2.0

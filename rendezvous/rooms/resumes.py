@@ -1,0 +1,146 @@
+"""Coming back to a running session, also to a server that was restarted and knows nothing of it.
+
+A resume that finds no session is held until the other member names the same room, session and
+secret. The camera's claim vouches for the room; the secret vouches for the viewer.
+"""
+
+import hmac
+
+from rendezvous.rooms import conversations
+from rendezvous.rooms.book import Book, HeldResume, Peer, ResumeKey, Room
+from rendezvous.rooms.conversations import Happening
+from rendezvous.rooms.sessions import Event, Role, Session, State
+from rendezvous.wire.identity import RoomId, SessionId
+from rendezvous.wire.messages import ErrorCode, Resume, Resumed
+
+_UNKNOWN = "There is no such session for you; join again."
+
+
+def resume(book: Book, peer: Peer, message: Resume) -> None:
+    """Binds the member to its session again, or holds the resume for the other member's."""
+    if peer.role is Role.VIEWER and peer.session == message.session:
+        book.refuse(peer, ErrorCode.NOT_ALLOWED, "This session is already yours here.")
+    elif peer.room not in (None, message.room) or (peer.role is Role.VIEWER and peer.session):
+        _refuse(book, peer, message.session)
+    else:
+        session = book.sessions.get(SessionId(message.session))
+        if session is None:
+            _hold(book, peer, message)
+        else:
+            _return(book, peer, session, message)
+
+
+def _refuse(book: Book, peer: Peer, session: str) -> None:
+    book.refuse(peer, ErrorCode.SESSION_UNKNOWN, _UNKNOWN, session=session)
+
+
+def _role(peer: Peer) -> Role:
+    return Role.CAMERA if peer.role is Role.CAMERA else Role.VIEWER
+
+
+def _return(book: Book, peer: Peer, session: Session, message: Resume) -> None:
+    named = session.room == message.room and hmac.compare_digest(session.secret, message.secret)
+    if not named or session.state is not State.ANSWERED:
+        _refuse(book, peer, message.session)
+        return
+    if _role(peer) is Role.VIEWER:
+        _take_viewer_place(book, peer, session)
+        happening = Happening(session, Event.VIEWER_BACK, peer)
+    else:
+        happening = Happening(session, Event.CAMERA_BACK, peer)
+    conversations.happen(book, happening)
+
+
+def _take_viewer_place(book: Book, peer: Peer, session: Session) -> None:
+    # The earlier connection may be half open: the server learns last that it is dead.
+    earlier = session.members[Role.VIEWER]
+    if earlier is not None:
+        old = book.peers[earlier]
+        book.refuse(old, ErrorCode.SUPERSEDED, "The same viewer came back on a new connection.")
+        old.session = None
+        forget(book, old)
+        book.close(old)
+    _stop_waiting(book, peer)
+    book.bind(peer, Role.VIEWER, book.rooms[session.room])
+    peer.session = session.id
+
+
+def _stop_waiting(book: Book, peer: Peer) -> None:
+    if peer.room is not None and peer.room in book.rooms:
+        book.rooms[peer.room].waiting.pop(peer.id, None)
+
+
+# ── after a restart ──────────────────────────────────────────────────────────────────────────
+
+
+def _hold(book: Book, peer: Peer, message: Resume) -> None:
+    key = (RoomId(message.room), SessionId(message.session), message.secret)
+    role = _role(peer)
+    if not _may_hold(book, peer, role):
+        _refuse(book, peer, message.session)
+        return
+    until = book.now + book.limits.resume_hold
+    if peer.role is None:
+        peer.held_until = until
+    held = book.resumes.setdefault(key, {})
+    held[role] = HeldResume(peer.id, role, until)
+    if len(held) == len(Role):
+        _pair(book, key)
+
+
+def _may_hold(book: Book, peer: Peer, role: Role) -> bool:
+    most = book.limits.viewers_per_room if role is Role.CAMERA else 1
+    mine = sum(
+        resume.connection == peer.id for held in book.resumes.values() for resume in held.values()
+    )
+    return mine < most
+
+
+def _pair(book: Book, key: ResumeKey) -> None:
+    held = book.resumes.pop(key)
+    camera, viewer = (book.peers[held[role].connection] for role in (Role.CAMERA, Role.VIEWER))
+    if _has_place(book, viewer, book.rooms[key[0]]):
+        _rebuild(book, key, camera, viewer)
+        return
+    viewer.held_until = None
+    for peer in (camera, viewer):
+        _refuse(book, peer, key[1])
+
+
+def _has_place(book: Book, viewer: Peer, room: Room) -> bool:
+    taken = room.places_taken - (viewer.id in room.waiting)
+    return viewer.session is None and taken < book.limits.viewers_per_room
+
+
+def _rebuild(book: Book, key: ResumeKey, camera: Peer, viewer: Peer) -> None:
+    room_id, session_id, secret = key
+    _stop_waiting(book, viewer)
+    book.bind(viewer, Role.VIEWER, book.room(room_id))
+    members = {Role.CAMERA: camera.id, Role.VIEWER: viewer.id}
+    session = Session(session_id, secret, room_id, dict(members), State.ANSWERED)
+    conversations.remember(book, session)
+    for connection in members.values():
+        book.tell(connection, room_id, Resumed(session=session_id))
+
+
+def forget(book: Book, peer: Peer) -> None:
+    """The connection is no more; what was held for it is let go."""
+    for key, held in tuple(book.resumes.items()):
+        for role, resume_ in tuple(held.items()):
+            if resume_.connection == peer.id:
+                del held[role]
+        if not held:
+            del book.resumes[key]
+
+
+def expire(book: Book) -> None:
+    """Resumes whose other member did not come are answered."""
+    for key, held in tuple(book.resumes.items()):
+        for role, resume_ in tuple(held.items()):
+            if resume_.until <= book.now:
+                del held[role]
+                peer = book.peers[resume_.connection]
+                peer.held_until = None
+                _refuse(book, peer, key[1])
+        if not held:
+            del book.resumes[key]

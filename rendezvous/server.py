@@ -1,0 +1,166 @@
+"""The composition root: makes the parts, starts them in order and stops them in reverse."""
+
+import asyncio
+import contextlib
+import ssl
+from importlib import metadata
+
+from rendezvous.ice import IceServers
+from rendezvous.program.errors import SettingsError
+from rendezvous.relay.counters import Counters
+from rendezvous.relay.hub import Hub
+from rendezvous.rooms.book import Book, Ice
+from rendezvous.rooms.core import Core
+from rendezvous.rooms.limits import Limits
+from rendezvous.settings import Settings, split_address, turn_secret
+from rendezvous.stores.contract import Store
+from rendezvous.stores.embedded import EmbeddedStore
+from rendezvous.transports.gate import DoorLimits, Gate
+from rendezvous.transports.http import Http
+from rendezvous.transports.origins import PublicOrigins
+from rendezvous.transports.pages import Pages, player_files
+from rendezvous.transports.port import Doors, Port
+from rendezvous.transports.sniffer import Recogniser
+from rendezvous.transports.tcp import ClearRefusal, TcpLines
+
+_COME_BACK_AFTER = 1.0  # seconds, for goaway
+_DRAIN_PATIENCE = 3.0  # seconds for sessions under negotiation
+
+
+def version() -> str:
+    """The version of the installed package."""
+    try:
+        return metadata.version("porthole")
+    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"
+
+
+class Server:
+    """One rendezvous server. ``start``, then ``drain`` if there is time, then ``stop``.
+
+    Without ``settings.state`` names are remembered in memory only.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        limits: Limits | None = None,
+        door_limits: DoorLimits | None = None,
+        store: Store | None = None,
+        tick: float = 0.5,
+    ) -> None:
+        self._settings = settings
+        self._door_limits = door_limits or DoorLimits(
+            per_address=settings.strangers_per_address, in_all=settings.strangers
+        )
+        self.counters = Counters()
+        self.core = Core(
+            Book(
+                server=f"porthole {version()}",
+                limits=limits or Limits(viewers_per_room=settings.viewers_per_room),
+                ice=_ice(settings),
+            )
+        )
+        self._store: Store = store or EmbeddedStore(settings.state)
+        self._tick = tick
+        self._draining = False
+        self._running = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Opens the store and the ports; raises ProgramError, and then nothing is left open."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        await self._store.start()
+        self._running.push_async_callback(self._store.stop)
+        clock = asyncio.get_running_loop().time
+        hub = Hub(self.core, self._store, counters=self.counters, clock=clock, tick=self._tick)
+        self._hub = hub
+        lines = TcpLines(hub, self._door_limits)
+        self._running.push_async_callback(lines.stop)
+        http = self._http(hub)
+        self._running.push_async_callback(http.stop)
+        hub.start()
+        self._running.push_async_callback(hub.stop)
+        await self._open_ports(self._doors(lines, http))
+
+    async def _open_ports(self, doors: Doors) -> None:
+        self._ports = [Port(*split_address(text), doors) for text in self._settings.listen]
+        for port in self._ports:
+            await port.start()
+            self._running.push_async_callback(port.stop)
+
+    def _http(self, hub: Hub) -> Http:
+        allowed = self._settings.allow_origin
+        return Http(
+            hub,
+            Pages(player_files(), framed_by=allowed),
+            self._door_limits,
+            allow_origins=allowed,
+            health=self._health,
+        )
+
+    def _doors(self, lines: TcpLines, http: Http) -> Doors:
+        tls = _tls(self._settings)
+        recognisers = (*lines.recognisers(), *http.recognisers())
+        refusals = (
+            Recogniser(b"{", lambda arrival: ClearRefusal(arrival, self._door_limits)),
+            *http.clear_refusals(),
+        )
+        return Doors(
+            gate=Gate(self._door_limits),
+            limits=self._door_limits,
+            counters=self.counters,
+            origins=PublicOrigins(self._settings.public_origin),
+            recognisers=recognisers,
+            clear_recognisers=refusals if tls and not self._settings.allow_clear else recognisers,
+            tls=tls,
+        )
+
+    def _health(self) -> dict[str, str]:
+        return {"status": "draining" if self._draining else "ok", "version": version()}
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where it listens: host and port, the real ones."""
+        return tuple(port.address for port in self._ports)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the ports speak TLS."""
+        return self._settings.tls_cert is not None
+
+    async def drain(self) -> None:
+        """Sends everybody away, and waits for those who are about to connect."""
+        self._draining = True
+        await self._hub.drain(after=_COME_BACK_AFTER, patience=_DRAIN_PATIENCE)
+
+    async def stop(self) -> None:
+        """Closes everything, the last opened first. Idempotent."""
+        await self._running.aclose()
+
+
+def _ice(settings: Settings) -> Ice:
+    servers = IceServers(settings.stun, settings.turn, turn_secret(settings))
+    return Ice(servers.for_room, settings.ice_policy)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            "tls_unusable",
+            f"Cannot use the certificate {settings.tls_cert}: {error}.",
+            "It is a PEM chain; --tls-key names its key if that is in another file.",
+        ) from None
+    return context

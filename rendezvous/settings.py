@@ -1,0 +1,218 @@
+"""The settings of ``rendezvous``: each is declared once and explained where people look."""
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from rendezvous.program import settings
+from rendezvous.program.errors import SettingsError
+from rendezvous.program.settings import Secret, option
+from rendezvous.wire.messages import IcePolicy
+
+DEFAULT_PORT = 4545
+
+_LISTEN = re.compile(r"(?:(?P<host>\[[^]]+\]|[^:\[\]]*):)?(?P<port>\d{1,5})")
+_ORIGIN = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
+_PAGE_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_LEVELS = ("debug", "info", "warning", "error")
+
+_EXAMPLES = """\
+examples:
+  rendezvous
+      serves everybody who can reach this machine on port 4545
+  rendezvous --listen 127.0.0.1:4545
+      only this machine
+  rendezvous --public-origin cam.example.org:4545 \\
+      --tls-cert /etc/ssl/cam.pem --tls-key /etc/ssl/cam.key
+      on the Internet, with TLS
+  RENDEZVOUS_TURN_SECRET_FILE=/etc/porthole/turn rendezvous \\
+      --stun stun:turn.example.org:3478 --turn 'turn:turn.example.org:3478?transport=udp'
+      with a TURN server that shares a secret with us
+
+Every option is also an environment variable (RENDEZVOUS_PUBLIC_ORIGIN, several values separated
+by spaces) and a key of the TOML file (public_origin = ["…"]). Flags win over the environment, the
+environment wins over the file.
+"""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be chosen; read once."""
+
+    listen: Annotated[
+        tuple[str, ...],
+        option(
+            "address and port to listen on; may be repeated (0.0.0.0:4545)", metavar="HOST:PORT"
+        ),
+    ] = (f"0.0.0.0:{DEFAULT_PORT}",)
+    public_origin: Annotated[
+        tuple[str, ...],
+        option("a name under which cameras dial this server; may be repeated", metavar="HOST:PORT"),
+    ] = ()
+    allow_origin: Annotated[
+        tuple[str, ...],
+        option(
+            "a web site whose pages may use and frame this server; may be repeated",
+            metavar="https://SITE",
+        ),
+    ] = ()
+    tls_cert: Annotated[
+        Path | None, option("certificate chain (PEM); the port then wants TLS", metavar="FILE")
+    ] = None
+    tls_key: Annotated[
+        Path | None, option("its private key (PEM), if it is in a file of its own", metavar="FILE")
+    ] = None
+    allow_clear: Annotated[bool, option("with a certificate, serve traffic in clear as well")] = (
+        False
+    )
+    state: Annotated[
+        Path | None,
+        option(
+            "where names are remembered ($STATE_DIRECTORY/rendezvous.sqlite, or "
+            "porthole/rendezvous.sqlite under $XDG_STATE_HOME or ~/.local/state)",
+            metavar="FILE",
+        ),
+    ] = None
+    stun: Annotated[
+        tuple[str, ...],
+        option("a STUN server for sessions; may be repeated (none)", metavar="stun:HOST:PORT"),
+    ] = ()
+    turn: Annotated[
+        tuple[str, ...],
+        option("a TURN server for sessions; may be repeated (none)", metavar="turn:HOST:PORT"),
+    ] = ()
+    turn_secret: Annotated[
+        Secret | None,
+        option("the secret that is shared with the TURN servers", on_command_line=False),
+    ] = None
+    turn_secret_file: Annotated[
+        Path | None,
+        option(
+            "a file with that secret: the first line signs; later lines are older", metavar="FILE"
+        ),
+    ] = None
+    ice_policy: Annotated[
+        IcePolicy, option("'all', or 'relay': media only through TURN (all)", metavar="POLICY")
+    ] = IcePolicy.ALL
+    viewers_per_room: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=1000)],
+        option("places for viewers in each room (10)", metavar="N"),
+    ] = 10
+    strangers_per_address: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)],
+        option("connections of one address that are in no room yet (100)", metavar="N"),
+    ] = 100
+    strangers: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)],
+        option("connections that are in no room yet, in all (2000)", metavar="N"),
+    ] = 2_000
+    log_level: Annotated[str, option("debug, info, warning or error (info)", metavar="LEVEL")] = (
+        "info"
+    )
+
+
+def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
+    """The settings of this run; raises UsageError or SettingsError."""
+    parser = argparse.ArgumentParser(
+        prog="rendezvous",
+        description="Brings a camera and its viewers together, so that media can go from one to "
+        "the other directly. Serves the player's page, too.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    loaded = settings.load(Settings, prefix="RENDEZVOUS", argv=argv, environ=environ, parser=parser)
+    check(loaded)
+    if loaded.state is None:
+        loaded = msgspec.structs.replace(loaded, state=_default_state(environ))
+    return loaded
+
+
+def check(chosen: Settings) -> None:
+    """Refuses what cannot work; raises SettingsError."""
+    for text in chosen.listen:
+        split_address(text)
+    for text in chosen.public_origin:
+        _require(_ORIGIN, text, "public_origin", "It is host:port, as in cam.example.org:4545.")
+    for text in chosen.allow_origin:
+        _require(_PAGE_ORIGIN, text, "allow_origin", "It is an origin, as in https://example.org.")
+    if chosen.log_level.lower() not in _LEVELS:
+        raise _invalid("log_level", chosen.log_level, f"It is one of {', '.join(_LEVELS)}.")
+    _check_tls(chosen)
+    _check_ice(chosen)
+
+
+def _check_tls(chosen: Settings) -> None:
+    if chosen.tls_cert is None and (chosen.tls_key is not None or chosen.allow_clear):
+        raise SettingsError(
+            "setting_contradicts",
+            "tls_key and allow_clear mean nothing without tls_cert.",
+            "Name the certificate with --tls-cert.",
+        )
+
+
+def _check_ice(chosen: Settings) -> None:
+    for name, urls, schemes in (
+        ("stun", chosen.stun, ("stun:", "stuns:")),
+        ("turn", chosen.turn, ("turn:", "turns:")),
+    ):
+        for url in urls:
+            if not url.startswith(schemes):
+                raise _invalid(name, url, f"It begins with {' or '.join(schemes)}.")
+    if chosen.turn and not (chosen.turn_secret or chosen.turn_secret_file):
+        raise SettingsError(
+            "setting_missing",
+            "A TURN server needs the secret that is shared with it.",
+            "Set RENDEZVOUS_TURN_SECRET, or turn_secret_file.",
+        )
+    if chosen.ice_policy is IcePolicy.RELAY and not chosen.turn:
+        raise SettingsError(
+            "setting_contradicts",
+            "ice_policy 'relay' without a TURN server lets nobody connect.",
+            "Name one with --turn.",
+        )
+
+
+def _require(pattern: re.Pattern[str], text: str, name: str, cure: str) -> None:
+    if not pattern.fullmatch(text):
+        raise _invalid(name, text, cure)
+
+
+def _invalid(name: str, value: str, cure: str) -> SettingsError:
+    return SettingsError("setting_invalid", f"'{value}' cannot be {name}.", cure)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """``host:port``, ``[v6]:port``, ``:port`` or ``port``; raises SettingsError."""
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match["port"]) > 65_535:  # noqa: PLR2004  # 16 bits
+        raise _invalid("listen", text, "It is host:port, as in 0.0.0.0:4545 or [::]:4545.")
+    return (match["host"] or "0.0.0.0").strip("[]"), int(match["port"])  # noqa: S104
+
+
+def turn_secret(chosen: Settings) -> str | None:
+    """The secret that signs; raises SettingsError when its file cannot be read."""
+    if chosen.turn_secret:
+        return str(chosen.turn_secret)
+    if chosen.turn_secret_file is None:
+        return None
+    try:
+        lines = chosen.turn_secret_file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    if not lines:
+        raise SettingsError(
+            "secret_unreadable", f"There is no secret to read in {chosen.turn_secret_file}."
+        )
+    return lines[0]
+
+
+def _default_state(environ: Mapping[str, str]) -> Path:
+    if folder := environ.get("STATE_DIRECTORY"):  # systemd's; may list several
+        return Path(folder.split(":")[0]) / "rendezvous.sqlite"
+    home = environ.get("XDG_STATE_HOME") or Path(os.path.expanduser("~")) / ".local" / "state"  # noqa: PTH111  # no RuntimeError without a home
+    return Path(home) / "porthole" / "rendezvous.sqlite"

@@ -1,0 +1,1 @@
+"""Who owns a room, remembered across restarts: a contract and the stores that keep it."""

@@ -1,0 +1,191 @@
+"""The store of a single node: one SQLite file, one thread that uses it, no other service.
+
+All SQL runs on that thread, in the order it was asked for, so the event loop never waits for a
+disk. A lock on a file beside it keeps a second process out, which would believe that it is the
+only node as well.
+"""
+
+import asyncio
+import fcntl
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TypeVar
+
+from rendezvous.program.errors import UnavailableError
+from rendezvous.stores.contract import RETENTION, Binding, RoomTakenError, StoreUnavailableError
+from rendezvous.wire.identity import Owner, RoomId
+
+_T = TypeVar("_T")
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS room (
+    id        TEXT PRIMARY KEY,
+    owner     TEXT NOT NULL,
+    verifier  TEXT,             -- NULL: public
+    epoch     INTEGER NOT NULL,
+    last_seen REAL NOT NULL     -- seconds since 1970
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS room_last_seen ON room (last_seen);
+CREATE TABLE IF NOT EXISTS floor (epoch INTEGER NOT NULL);  -- one row: the highest ever given
+INSERT INTO floor SELECT 0 WHERE NOT EXISTS (SELECT * FROM floor);
+"""
+
+
+class EmbeddedStore:
+    """Rooms in a SQLite file, or with ``path`` None in memory, for tests and throw-away servers."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        clock: Callable[[], float] = time.time,
+        retention: float = RETENTION,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._retention = retention
+        self._database: sqlite3.Connection | None = None
+        self._lock: IO[bytes] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Opens the file; raises UnavailableError when it is in use or cannot be used."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Closes the file and gives the lock back."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            await asyncio.get_running_loop().run_in_executor(thread, self._close)
+            thread.shutdown(wait=False)
+
+    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
+        """See the contract."""
+        return await self._run(lambda database: self._claim(database, room, owner, verifier))
+
+    async def look_up(self, room: RoomId) -> Binding | None:
+        """See the contract."""
+        return await self._run(lambda database: self._look_up(database, room))
+
+    async def renew(self, rooms: Iterable[RoomId]) -> None:
+        """See the contract. Rooms not seen for too long are forgotten on the way."""
+        seen = tuple(rooms)
+        await self._run(lambda database: self._renew(database, seen))
+
+    async def release(self, room: RoomId, epoch: int) -> None:
+        """See the contract. With one node the room is free for its owner anyway."""
+        await self._run(lambda database: self._see(database, room, epoch))
+
+    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._thread is None:
+            raise StoreUnavailableError("The store is not open.")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._guarded, work)
+
+    # ── on the store's thread ────────────────────────────────────────────────────────────────
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._database is None:
+            raise StoreUnavailableError("The store is not open.")
+        try:
+            with self._database:
+                return work(self._database)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    def _open(self) -> None:
+        try:
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._take_lock(self._path.with_name(f"{self._path.name}.lock"))
+            self._database = sqlite3.connect(self._path or ":memory:")
+            self._prepare(self._database)
+        except (OSError, sqlite3.Error) as error:
+            raise UnavailableError(
+                "state_unusable",
+                f"Cannot use the state file {self._path}: {error}.",
+                "Mend or move the file, or name another one with --state.",
+            ) from None
+
+    def _take_lock(self, path: Path) -> None:
+        self._lock = path.open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnavailableError(
+                "state_in_use",
+                f"Another rendezvous server uses the state file {self._path}.",
+                "Stop it, or name another file with --state.",
+            ) from None
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"it was written by another version ({version})")
+        # WAL: a claim costs one append. NORMAL: a power cut may lose the last claims, which the
+        # cameras make again, but never damages the file.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+        database.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        database.commit()
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _claim(
+        self, database: sqlite3.Connection, room: RoomId, owner: Owner, verifier: str | None
+    ) -> int:
+        now = self._clock()
+        binding = self._look_up(database, room)
+        if binding is not None and binding.owner != owner:
+            raise RoomTakenError(room)
+        epoch = self._next_epoch(database, now)
+        database.execute(
+            "REPLACE INTO room (id, owner, verifier, epoch, last_seen) VALUES (?, ?, ?, ?, ?)",
+            (room, owner, verifier, epoch, now),
+        )
+        return epoch
+
+    @staticmethod
+    def _next_epoch(database: sqlite3.Connection, now: float) -> int:
+        # Time in microseconds, so that it grows even when the file is lost; the floor, so that it
+        # grows when the clock does not. Below 2**53 until the year 2255: JavaScript can hold it.
+        (floor,) = database.execute("SELECT epoch FROM floor").fetchone()
+        epoch = max(int(floor) + 1, int(now * 1_000_000))
+        database.execute("UPDATE floor SET epoch = ?", (epoch,))
+        return epoch
+
+    def _look_up(self, database: sqlite3.Connection, room: RoomId) -> Binding | None:
+        row = database.execute(
+            "SELECT owner, verifier, epoch FROM room WHERE id = ? AND last_seen >= ?",
+            (room, self._clock() - self._retention),
+        ).fetchone()
+        return Binding(room, Owner(row[0]), row[1], row[2]) if row else None
+
+    def _renew(self, database: sqlite3.Connection, rooms: tuple[RoomId, ...]) -> None:
+        now = self._clock()
+        database.executemany(
+            "UPDATE room SET last_seen = ? WHERE id = ?", [(now, room) for room in rooms]
+        )
+        database.execute("DELETE FROM room WHERE last_seen < ?", (now - self._retention,))
+
+    def _see(self, database: sqlite3.Connection, room: RoomId, epoch: int) -> None:
+        database.execute(
+            "UPDATE room SET last_seen = ? WHERE id = ? AND epoch = ?",
+            (self._clock(), room, epoch),
+        )

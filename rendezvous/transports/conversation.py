@@ -1,0 +1,39 @@
+"""What every transport does with its messages, whatever they came in."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator
+
+from rendezvous.relay.hub import Connection, Hub
+from rendezvous.relay.pace import Pace
+from rendezvous.transports.gate import DoorLimits
+from rendezvous.wire.codec import WireError
+from rendezvous.wire.identity import ConnectionId
+
+log = logging.getLogger(__name__)
+
+
+def new_connection_id() -> ConnectionId:
+    """128 random bits: part of what a claim signs."""
+    return ConnectionId(secrets.token_urlsafe(16))
+
+
+async def converse(
+    hub: Hub, connection: Connection, messages: AsyncIterator[bytes], limits: DoorLimits
+) -> None:
+    """Hands one message after the other to the hub, no faster than allowed, until the end."""
+    pace = Pace(limits.messages_per_second, limits.burst)
+    clock = asyncio.get_running_loop().time
+    hub.opened(connection)
+    try:
+        async for data in messages:
+            if (delay := pace.delay(clock())) > 0:
+                await asyncio.sleep(delay)
+            await hub.received(connection, data)
+    except WireError as error:
+        hub.refused(connection, error)
+    except Exception:
+        log.exception("A defect in a connection")
+    finally:
+        hub.lost(connection)

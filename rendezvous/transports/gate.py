@@ -1,0 +1,92 @@
+"""Strangers at the door: how many there may be, and what is known of each connection.
+
+A stranger is a connection that is in no room yet. It costs us a socket and gives nothing, so
+there are caps for one address and for all together.
+"""
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """What transports hold connections to; seconds, counts and bytes."""
+
+    first_bytes: float = 5.0
+    unadmitted: float = 10.0
+    page_grace: float = 10.0  # once more, for a page that is on its way to a slow reader
+    per_address: int = 100
+    in_all: int = 2_000
+    unread_output: int = 1 << 20
+    messages_per_second: float = 20.0
+    burst: int = 60
+    linger: float = 1.0  # for a peer to read the last words before its socket is reset
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """One accepted connection: where it came from, where to, when; and its place at the gate."""
+
+    address: str
+    local: str
+    opened_at: float
+    origins: frozenset[str] = frozenset()
+    tls: bool = False
+    _leave: Callable[[], None] | None = None
+    _timer: asyncio.TimerHandle | None = field(default=None)
+
+    def leave_gate(self) -> None:
+        """It is admitted or gone: no longer a stranger. Idempotent."""
+        self.cancel_deadline()
+        if self._leave is not None:
+            leave, self._leave = self._leave, None
+            leave()
+
+    def set_deadline(self, when: float, expire: Callable[[], None]) -> None:
+        """One deadline at a time; the loop's clock."""
+        self.cancel_deadline()
+        self._timer = asyncio.get_running_loop().call_at(when, expire)
+
+    def cancel_deadline(self) -> None:
+        """Nothing is due any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Gate:
+    """Counts strangers, in all and for each address (for IPv6, each /64: one customer's)."""
+
+    def __init__(self, limits: DoorLimits) -> None:
+        self._limits = limits
+        self._by_address: Counter[str] = Counter()
+        self.strangers = 0
+
+    def enter(self, arrival: Arrival) -> bool:
+        """Whether there is a place for one more stranger from that address; takes it."""
+        key = _network(arrival.address)
+        if (
+            self.strangers >= self._limits.in_all
+            or self._by_address[key] >= self._limits.per_address
+        ):
+            return False
+        self.strangers += 1
+        self._by_address[key] += 1
+        arrival._leave = lambda: self._left(key)  # noqa: SLF001  # the two are one device
+        return True
+
+    def _left(self, key: str) -> None:
+        self.strangers -= 1
+        self._by_address[key] -= 1
+        if not self._by_address[key]:
+            del self._by_address[key]
+
+
+def _network(address: str) -> str:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return address

@@ -1,0 +1,165 @@
+"""HTTP on the one port: the player's page, ``/ws``, ``/healthz``; aiohttp does the protocol."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+
+from aiohttp import hdrs, web
+
+from rendezvous.relay.hub import Hub
+from rendezvous.transports import websocket
+from rendezvous.transports.gate import Arrival, DoorLimits
+from rendezvous.transports.pages import Pages
+from rendezvous.transports.sniffer import Recogniser
+from rendezvous.wire import codec
+from rendezvous.wire.messages import Error, ErrorCode
+
+_METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_KEEPALIVE = 5.0  # seconds; enough for a page and its modules
+
+# aiohttp logs every malformed request of every scanner as an error.
+_silent = logging.getLogger(f"{__name__}.aiohttp")
+_silent.disabled = True
+
+
+class Http:
+    """Answers HTTP requests; makes the protocol of each connection."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        pages: Pages,
+        limits: DoorLimits,
+        *,
+        allow_origins: Sequence[str] = (),
+        health: Callable[[], dict[str, str]],
+    ) -> None:
+        self._hub = hub
+        self._pages = pages
+        self._limits = limits
+        self._allow_origins = frozenset(origin.lower() for origin in allow_origins)
+        self._health = health
+        self._server = web.Server(self._answer)
+        self._clear_server = web.Server(self._redirect)
+
+    def recognisers(self) -> tuple[Recogniser, ...]:
+        """Every HTTP method; HTTP/2 is not offered."""
+        return self._recognisers(self._server)
+
+    def clear_refusals(self) -> tuple[Recogniser, ...]:
+        """The same for a port that wants TLS: a redirect, or an error over WebSocket."""
+        return self._recognisers(self._clear_server)
+
+    def _recognisers(self, server: web.Server) -> tuple[Recogniser, ...]:
+        def protocol(arrival: Arrival) -> asyncio.Protocol:
+            return _HttpProtocol(server, arrival, self._limits)
+
+        return tuple(Recogniser(method, protocol) for method in _METHODS)
+
+    async def stop(self) -> None:
+        """Ends what still runs. Idempotent."""
+        for server in (self._server, self._clear_server):
+            server.pre_shutdown()
+            await server.shutdown(2 * self._limits.linger)
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/ws" and request.method == hdrs.METH_GET:
+            return await self._websocket(request)
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            return web.Response(status=405, text="GET is all there is.\n")
+        _protocol(request).grant_grace()
+        if request.path == "/healthz":
+            return web.json_response(self._health(), headers={"Cache-Control": "no-store"})
+        return self._pages.respond(request)
+
+    async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not self._origin_allowed(request):
+            self._hub.counters.add("origin_refused")
+            sentence = (
+                f"Pages of {request.headers[hdrs.ORIGIN][:200]} may not use this server. "
+                "Its owner can allow them with --allow-origin.\n"
+            )
+            return web.Response(status=403, text=sentence)
+        if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+            return web.Response(status=426, text="This is a WebSocket.\n")
+        return await websocket.serve(request, _protocol(request).arrival, self._hub, self._limits)
+
+    def _origin_allowed(self, request: web.BaseRequest) -> bool:
+        # Browsers always send Origin and pages cannot forge it; programs need not.
+        origin = request.headers.get(hdrs.ORIGIN)
+        return (
+            origin is None
+            or origin.lower() in self._allow_origins
+            or websocket.same_origin(origin, request.headers.get(hdrs.HOST, ""))
+        )
+
+    async def _redirect(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
+            return await _refuse_clear(request)
+        host = request.headers.get(hdrs.HOST, "")
+        if not _HOST.fullmatch(host):
+            return web.Response(status=400, text="This port wants TLS.\n")
+        # Temporary: a permanent one would outlive the certificate in browsers.
+        return web.Response(
+            status=307, headers={hdrs.LOCATION: f"https://{host}{request.raw_path}"}
+        )
+
+
+async def _refuse_clear(request: web.BaseRequest) -> web.StreamResponse:
+    socket = web.WebSocketResponse(compress=False, timeout=1.0)
+    await socket.prepare(request)
+    error = Error(code=ErrorCode.TLS_REQUIRED, message="This port wants TLS: use wss://.")
+    await socket.send_str(codec.encode(error).decode())
+    await socket.close()
+    return socket
+
+
+class _HttpProtocol(web.RequestHandler):
+    """aiohttp's protocol, with our deadline: it has none of its own before a request is complete.
+
+    A connection that is not (yet) a WebSocket in a room is gone after the time for strangers,
+    whatever it trickles; only a response that is on its way has a little more.
+    """
+
+    __slots__ = ("_limits", "arrival")
+
+    def __init__(self, server: web.Server, arrival: Arrival, limits: DoorLimits) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=_KEEPALIVE,
+            tcp_keepalive=False,  # the port has set it
+            logger=_silent,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
+            lingering_time=limits.linger,
+        )
+        self.arrival = arrival
+        self._limits = limits
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.arrival.set_deadline(self.arrival.opened_at + self._limits.unadmitted, self._expire)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.arrival.leave_gate()
+        super().connection_lost(exc)
+
+    def grant_grace(self) -> None:
+        """A page is on its way: it may take a little longer, once for all requests."""
+        limits = self._limits
+        when = self.arrival.opened_at + limits.unadmitted + limits.page_grace
+        self.arrival.set_deadline(when, self._expire)
+
+    def _expire(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def _protocol(request: web.BaseRequest) -> _HttpProtocol:
+    protocol = request.protocol
+    assert isinstance(protocol, _HttpProtocol)  # noqa: S101  # nothing else makes requests here
+    return protocol

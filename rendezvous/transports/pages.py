@@ -1,0 +1,97 @@
+"""The player's files, read once at the start and served from memory; headers that bind the page.
+
+The page may run its own scripts and styles, talk to its own server, and play media: nothing else.
+It may be framed by its own origin and those of ``--allow-origin``. Its modules may be imported by
+pages anywhere (they hold no secret); whether such a page may talk to this server is decided by the
+Origin of its WebSocket.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from aiohttp import web
+
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/vnd.microsoft.icon",
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file, ready to be sent."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
+class Pages:
+    """All files of the player, by the path under which they are served."""
+
+    def __init__(self, root: Traversable, *, framed_by: Sequence[str] = ()) -> None:
+        self._pages = dict(_read(root))
+        if index := self._pages.get("/index.html"):
+            self._pages["/"] = index
+        self._headers = _headers(framed_by)
+
+    def respond(self, request: web.BaseRequest) -> web.Response:
+        """The file, or that it has not changed, or that there is none."""
+        page = self._pages.get(request.path)
+        if page is None:
+            return web.Response(status=404, text="There is nothing here.\n", headers=self._headers)
+        headers = {**self._headers, "ETag": f'"{page.etag}"', "Cache-Control": "no-cache"}
+        if any(tag.value == page.etag for tag in request.if_none_match or ()):
+            return web.Response(status=304, headers=headers)
+        charset = "utf-8" if page.content_type.startswith("text/") else None
+        return web.Response(
+            body=page.body, content_type=page.content_type, charset=charset, headers=headers
+        )
+
+
+def player_files() -> Traversable:
+    """Where the player's files are, in a source tree and in an installed package alike."""
+    return resources.files("player")
+
+
+def _read(folder: Traversable, path: str = "/") -> Iterator[tuple[str, Page]]:
+    for entry in folder.iterdir():
+        suffix = f".{entry.name.rpartition('.')[2]}"
+        if entry.is_dir() and not entry.name.startswith((".", "_", "node_modules")):
+            yield from _read(entry, f"{path}{entry.name}/")
+        elif entry.is_file() and suffix in _TYPES:
+            body = entry.read_bytes()
+            etag = hashlib.sha256(body).hexdigest()[:32]
+            yield path + entry.name, Page(body, _TYPES[suffix], etag)
+
+
+def _headers(framed_by: Iterable[str]) -> dict[str, str]:
+    framers = " ".join(("'self'", *framed_by))
+    policy = (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # the element's shadow root has its own style
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob: mediastream:",
+        "connect-src 'self'",  # 'self' covers WebSocket to the same host (CSP 3)
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        f"frame-ancestors {framers}",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Access-Control-Allow-Origin": "*",
+    }

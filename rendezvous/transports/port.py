@@ -1,0 +1,224 @@
+"""One port for everything: accepts, tells TLS from clear, and gives the connection to its protocol.
+
+The first byte is only looked at (MSG_PEEK), so that TLS can still have it; the first bytes inside
+decide between the registered protocols. asyncio lets a live transport change its protocol, so the
+sniffer costs nothing once it has decided.
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rendezvous.program.errors import UnavailableError
+from rendezvous.program.logs import Throttle
+from rendezvous.relay.counters import Counters
+from rendezvous.transports.gate import Arrival, DoorLimits, Gate
+from rendezvous.transports.origins import PublicOrigins, host_and_port
+from rendezvous.transports.sniffer import Recogniser, Sniffer
+from rendezvous.wire import codec
+from rendezvous.wire.messages import Error, ErrorCode
+
+log = logging.getLogger(__name__)
+
+_TLS_HANDSHAKE = 0x16  # the first byte of a TLS record (RFC 8446 §5.1)
+_BACKLOG = 1024
+_USER_TIMEOUT = 20_000  # ms until unacknowledged data ends a connection
+_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # seconds, seconds, count
+_ACCEPT_PAUSE = 0.1  # seconds, when the process is out of file descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What all ports of one server share."""
+
+    gate: Gate
+    limits: DoorLimits
+    counters: Counters
+    origins: PublicOrigins
+    recognisers: Sequence[Recogniser]
+    clear_recognisers: Sequence[Recogniser]
+    """For traffic in clear; the same, unless this port wants TLS."""
+    tls: ssl.SSLContext | None = None
+
+
+class Port:
+    """Listens on one address."""
+
+    def __init__(self, host: str, port: int, doors: Doors) -> None:
+        self._host = host
+        self._port = port
+        self._doors = doors
+        self._socket: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._welcoming: set[asyncio.Task[None]] = set()
+        self._accept_trouble = Throttle()
+
+    async def start(self) -> None:
+        """Begins to listen; raises UnavailableError with the cure."""
+        self._socket = _listen(self._host, self._port)
+        self._accepting = asyncio.create_task(self._accept(self._socket))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port that it listens on; the real one, if 0 was asked for."""
+        if self._socket is None:
+            return self._host, self._port
+        return host_and_port(self._socket.getsockname())
+
+    async def stop(self) -> None:
+        """Accepts no more, and lets go of who has not said yet what it speaks. Idempotent."""
+        tasks = [*self._welcoming, *([self._accepting] if self._accepting else [])]
+        self._accepting = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listener)
+            except OSError as error:  # EMFILE and its like pass; the listener stays good
+                if self._accept_trouble.ready():
+                    log.warning("Cannot accept a connection: %s", error)
+                await asyncio.sleep(_ACCEPT_PAUSE)
+            else:
+                self._admit(accepted)
+
+    def _admit(self, accepted: socket.socket) -> None:
+        try:
+            arrival = self._arrival(accepted)
+            _tune(accepted)
+        except OSError:  # it is gone already
+            accepted.close()
+            return
+        if self._doors.gate.enter(arrival):
+            task = asyncio.create_task(self._welcome(accepted, arrival))
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+        else:
+            self._turn_away(accepted)
+
+    def _arrival(self, accepted: socket.socket) -> Arrival:
+        peer, local = accepted.getpeername(), accepted.getsockname()
+        return Arrival(
+            address=host_and_port(peer)[0],
+            local=self._doors.origins.text(*host_and_port(local)),
+            opened_at=asyncio.get_running_loop().time(),
+            origins=self._doors.origins.known_to(host_and_port(peer)[0], *host_and_port(local)),
+        )
+
+    def _turn_away(self, accepted: socket.socket) -> None:
+        self._doors.counters.add(ErrorCode.TOO_MANY_CONNECTIONS)
+        sentence = "There are too many connections from your address that are in no room."
+        error = Error(
+            code=ErrorCode.TOO_MANY_CONNECTIONS,
+            message=sentence,
+            retry_after=self._doors.limits.unadmitted,
+        )
+        with contextlib.suppress(OSError):
+            accepted.send(codec.encode(error) + b"\n")
+        accepted.close()
+
+    async def _welcome(self, accepted: socket.socket, arrival: Arrival) -> None:
+        try:
+            async with asyncio.timeout_at(arrival.opened_at + self._doors.limits.first_bytes):
+                first = await _peek(accepted)
+            arrival.tls = first == _TLS_HANDSHAKE and self._doors.tls is not None
+            async with asyncio.timeout_at(arrival.opened_at + self._doors.limits.unadmitted):
+                await self._connect(accepted, arrival)
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            self._doors.counters.add("silent" if isinstance(error, TimeoutError) else "broken")
+            arrival.leave_gate()
+            accepted.close()
+        except asyncio.CancelledError:
+            arrival.leave_gate()
+            accepted.close()
+            raise
+
+    async def _connect(self, accepted: socket.socket, arrival: Arrival) -> None:
+        loop = asyncio.get_running_loop()
+        doors = self._doors
+        recognisers = doors.recognisers if arrival.tls else doors.clear_recognisers
+
+        def sniffer() -> Sniffer:
+            return Sniffer(arrival, recognisers, doors.limits, doors.counters)
+
+        if arrival.tls:
+            await loop.connect_accepted_socket(
+                sniffer,
+                accepted,
+                ssl=doors.tls,
+                ssl_handshake_timeout=doors.limits.unadmitted,
+                ssl_shutdown_timeout=doors.limits.linger,
+            )
+        else:
+            await loop.connect_accepted_socket(sniffer, accepted)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(host, port, error) from None
+    return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> UnavailableError:
+    if error.errno == errno.EADDRINUSE:
+        return UnavailableError(
+            "port_in_use",
+            f"Port {port} on {host} is already in use.",
+            f"Stop the program that uses it, or choose another: --listen {host}:{port + 1}.",
+        )
+    return UnavailableError(
+        "cannot_listen",
+        f"Cannot listen on {host}:{port}: {error.strerror}.",
+        "Name an address of this machine and a port that you may use with --listen.",
+    )
+
+
+def _tune(accepted: socket.socket) -> None:
+    accepted.setblocking(False)
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in {**_KEEPALIVE, "TCP_USER_TIMEOUT": _USER_TIMEOUT}.items():
+        if hasattr(socket, name):
+            accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+async def _peek(accepted: socket.socket) -> int:
+    """The first byte, left where it is; raises ConnectionError when none will come."""
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    descriptor = accepted.fileno()
+    loop.add_reader(descriptor, _set, readable)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(descriptor)
+    first = accepted.recv(1, socket.MSG_PEEK)
+    if not first:
+        raise ConnectionError("closed before the first byte")
+    return first[0]
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,121 @@
+"""A rendezvous for tests: in this process on a free port, or the real program as a subprocess."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rendezvous.rooms.limits import Limits
+from rendezvous.server import Server
+from rendezvous.settings import Settings
+from rendezvous.stores.contract import Store
+from rendezvous.transports.gate import DoorLimits
+
+_ROOT = Path(__file__).parents[2]
+START_DEADLINE = 15.0  # seconds; the machine may be busy
+
+
+@dataclass
+class Running:
+    """A server in this process."""
+
+    server: Server
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> str:
+        """What a camera that dials it signs."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@asynccontextmanager
+async def running_server(
+    *,
+    limits: Limits | None = None,
+    door_limits: DoorLimits | None = None,
+    store: Store | None = None,
+    tick: float = 0.02,
+    **settings: Any,
+) -> AsyncIterator[Running]:
+    """A Server on 127.0.0.1 and a free port; names are forgotten unless ``state`` is given."""
+    chosen = msgspec.convert({"listen": ("127.0.0.1:0",), **settings}, Settings)
+    doors = door_limits or DoorLimits(
+        per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.5
+    )
+    server = Server(chosen, limits=limits, door_limits=doors, store=store, tick=tick)
+    await server.start()
+    try:
+        yield Running(server, *server.addresses[0])
+    finally:
+        await server.stop()
+
+
+@dataclass
+class Program:
+    """The real ``rendezvous`` in a process of its own."""
+
+    process: asyncio.subprocess.Process
+    host: str
+    port: int
+
+    def terminate(self) -> None:
+        """Asks it to stop, as systemd does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    async def ended(self, *, deadline: float = START_DEADLINE) -> tuple[int, str]:
+        """Its exit status and what it wrote to standard error."""
+        async with asyncio.timeout(deadline):
+            _, errors = await self.process.communicate()
+        return self.process.returncode or 0, errors.decode()
+
+
+async def start_program(
+    *arguments: str, state: Path, environ: dict[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """The process, whatever becomes of it; the caller ends it."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("RENDEZVOUS")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "rendezvous",
+        *("--state", str(state)),
+        *arguments,
+        cwd=_ROOT,
+        env={**inherited, **(environ or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@asynccontextmanager
+async def running_program(
+    *arguments: str, state: Path, port: int = 0, environ: dict[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """The program, once it listens on 127.0.0.1; killed at the end if it still runs."""
+    listen = ("--listen", f"127.0.0.1:{port}")
+    process = await start_program(*listen, *arguments, state=state, environ=environ)
+    try:
+        yield await _listening(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def _listening(process: asyncio.subprocess.Process) -> Program:
+    assert process.stdout is not None
+    async with asyncio.timeout(START_DEADLINE):
+        line = (await process.stdout.readline()).decode()
+    if not line.startswith("Listening on "):
+        _, errors = await process.communicate()
+        raise AssertionError(f"It did not start: {line}{errors.decode()}")
+    host, _, port = line.split("//")[1].strip().rpartition(":")
+    return Program(process, host, int(port))
