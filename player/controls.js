@@ -28,8 +28,7 @@ export class Controls {
     }
     this.stage.addEventListener('keydown', (event) => this.#pressed(event));
     this.stage.addEventListener('pointermove', () => this.#stir());
-    this.stage.addEventListener('dblclick', (event) => event.target === this.stage && this.#act.full());
-    this.stage.addEventListener('fullscreenchange', () => this.refresh());
+    this.stage.addEventListener('dblclick', (event) => this.#doubled(event));
     one(root, 'button.pip').hidden = !canPip(video);
     one(root, 'button.full').hidden = !canFill(this.stage, video);
   }
@@ -39,13 +38,13 @@ export class Controls {
     one(this.root, '.bar').hidden = !on;
   }
 
-  /** Shows what sound and screen are like now. */
-  refresh() {
+  /** Shows what sound and screen are like now. @param {boolean} hasSound */
+  refresh(hasSound) {
+    one(this.root, 'button.mute').hidden = !hasSound;
     const { muted } = this.video;
     const filled = isFull(this.stage);
     label(this.root, 'mute', muted ? 'Sound on' : 'Sound off', muted ? ICONS.muted : ICONS.sound);
     label(this.root, 'full', filled ? 'Leave full screen' : 'Full screen', filled ? ICONS.restore : ICONS.full);
-    one(this.root, 'button.statistics').setAttribute('aria-pressed', String(!this.panel.hidden));
   }
 
   /** @type {Record<Action, () => void>} */
@@ -55,7 +54,8 @@ export class Controls {
     },
     statistics: () => {
       this.panel.hidden = !this.panel.hidden;
-      this.refresh();
+      const pressed = String(!this.panel.hidden);
+      one(this.root, 'button.statistics').setAttribute('aria-pressed', pressed);
     },
     pip: () => void togglePip(this.video).catch(() => undefined), // refused without a picture yet
     full: () => void toggleFull(this.stage, this.video).catch(() => undefined),
@@ -69,6 +69,12 @@ export class Controls {
     if (one(this.root, `button.${action}`).hidden) return;
     event.preventDefault();
     this.#act[action]();
+  }
+
+  /** @param {MouseEvent} event */
+  #doubled({ target }) {
+    const onPicture = target instanceof Element && !target.closest('button, .panel, .message');
+    if (onPicture && !one(this.root, 'button.full').hidden) this.#act.full();
   }
 
   /** The bar goes out of the way of somebody who only watches. */

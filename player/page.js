@@ -20,7 +20,7 @@ function arrive() {
   byId('name').textContent = link.room;
   player.secret = link.secret;
   player.room = link.room;
-  player.focus({ preventScroll: true });
+  player.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible: false }));
 }
 
 function leave() {

@@ -50,6 +50,7 @@ export class PortholePlayer extends HTMLElement {
     );
     this.#screen.video.muted = true;
     this.#controls = new Controls(this.#root, this.#screen.video);
+    this.#stage.addEventListener('fullscreenchange', () => this.#refresh());
     one(this.#root, '.call').addEventListener('click', () => this.#called());
     this.#refresh();
   }
@@ -173,7 +174,7 @@ export class PortholePlayer extends HTMLElement {
     this.#stage.classList.toggle('has-picture', view.picture);
     this.#stage.classList.toggle('has-still', this.#screen.hasStill && !view.picture);
     this.#stage.classList.toggle('has-message', words.title !== '');
-    this.#controls.refresh();
+    this.#controls.refresh(this.#screen.hasSound);
     this.#offerHelp(view, words);
     if (!same(words, this.#words)) this.#say(words, view);
   }
@@ -208,7 +209,6 @@ export class PortholePlayer extends HTMLElement {
     if (!offer || call.dataset.offer === offer) return;
     const [icon, text] = CALLS[offer];
     call.dataset.offer = offer;
-    call.classList.toggle('low', offer !== 'play');
     one(call, '.icon').innerHTML = icon;
     one(call, '.label').textContent = text;
   }
@@ -218,8 +218,8 @@ export class PortholePlayer extends HTMLElement {
     if (this.getAttribute('controls') === 'off') return null;
     if (view.state === 'ended') return 'again';
     if (view.state === 'playing' && this.#screen.paused) return 'play';
-    const live = words.tone === 'live';
-    return live && this.#screen.video.muted && !this.hasAttribute('muted') ? 'hear' : null;
+    const audible = words.tone === 'live' && this.#screen.hasSound && !this.hasAttribute('muted');
+    return audible && this.muted ? 'hear' : null;
   }
 
   #called() {

@@ -7,6 +7,8 @@
 
 export class Screen {
   #waiting = 0;
+  /** @type {MediaStreamTrack | undefined} */
+  #sound;
 
   /**
    * @param {HTMLVideoElement} video
@@ -28,9 +30,16 @@ export class Screen {
     return this.video.srcObject !== null && this.video.paused;
   }
 
+  /** A receiver's track is muted until its first packet comes: cameras without sound stay so. */
+  get hasSound() {
+    return this.#sound?.muted === false;
+  }
+
   /** @param {MediaStream} stream */
   show(stream) {
     this.video.srcObject = stream;
+    this.#sound = stream.getAudioTracks()[0];
+    if (this.#sound) this.#sound.onunmute = this.listener.changed;
     this.#awaitPicture();
     void this.play();
   }

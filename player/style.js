@@ -6,6 +6,9 @@
 const CSS = `
 :host {
   --accent: var(--porthole-accent, #7cc7ff);
+  /* Light with dark inside: one of the two stands out on any page and any picture. */
+  --ring: 3px solid var(--porthole-ring, var(--accent));
+  --ring-gap: 0 0 0 3px #0a0f16;
   --surround: var(--porthole-surround, #0a0f16);
   --text: var(--porthole-text, #f2f6fa);
   --soft: var(--porthole-soft-text, #b9c6d3);
@@ -23,6 +26,7 @@ p, dl, dd { margin: 0; }
 .player { height: 100%; }
 .stage {
   position: relative;
+  display: grid;
   overflow: hidden;
   width: 100%;
   aspect-ratio: var(--aspect, 16 / 9);
@@ -33,32 +37,50 @@ p, dl, dd { margin: 0; }
   isolation: isolate;
 }
 .stage:fullscreen { border-radius: 0; max-height: none; background: #000; }
-.stage:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
+.stage:focus-visible { outline: var(--ring); outline-offset: 3px; box-shadow: var(--ring-gap); }
 .stage:fullscreen:focus-visible { outline-offset: -3px; }
 
-video, .still, .curtain { position: absolute; inset: 0; width: 100%; height: 100%; }
-video, .still { object-fit: contain; transition: opacity .35s ease, filter .35s ease; }
+video, .still {
+  position: absolute;
+  z-index: -1;
+  inset: 0;
+  width: 100%;
+  height: 100%;
+  object-fit: contain;
+  transition: opacity .35s ease, filter .35s ease;
+}
 video { opacity: 0; }
 .still { opacity: 0; pointer-events: none; }
 .has-picture video { opacity: 1; }
 .has-still .still { opacity: 1; transition-duration: 0s, .35s; }
 .has-still.has-message .still, .has-picture.has-message video { filter: brightness(.55) saturate(.55); }
 
-/* ── while there is no picture ── */
-.curtain {
-  display: grid;
-  place-items: start center;
-  padding-top: clamp(40px, 9cqw, 104px);
-  transition: opacity .35s ease;
+/* ── over the picture, or in its place ── */
+.scene {
+  display: flex;
+  flex-direction: column;
+  align-items: center;
+  justify-content: center;
+  gap: clamp(10px, 2.4cqw, 26px);
+  min-height: 0;
+  padding: 58px 16px 66px;
   pointer-events: none;
 }
-.has-picture .curtain, .has-still .curtain { opacity: 0; }
-.porthole { width: clamp(84px, 19cqw, 176px); overflow: visible; }
+.has-picture .scene, .has-still .scene { justify-content: flex-end; }
+.scene:has(.call[data-offer="play"]:not([hidden])) { justify-content: center; }
+
+.porthole {
+  flex: 0 1 auto;
+  width: clamp(84px, 19cqw, 176px);
+  min-height: 0;
+  animation: appear .35s ease both;
+}
+.has-picture .porthole, .has-still .porthole { display: none; }
 .porthole .rim { fill: #1d2b3a; stroke: #3a4f64; stroke-width: 1.5; }
-.porthole .bolts { fill: #4b627a; }
-.porthole .glass { fill: #0d1721; }
+.porthole .bolts { fill: #4b627a; stroke: none; }
+.porthole .glass { fill: #0d1721; stroke: none; }
 .porthole .ring { fill: none; stroke: #4b627a; stroke-width: 2.5; }
-.porthole .wave { fill: var(--accent); animation: drift 7s linear infinite; }
+.porthole .wave { fill: var(--accent); stroke: none; animation: drift 7s linear infinite; }
 .porthole .far { opacity: .28; animation-duration: 11s; }
 .porthole .near { opacity: .5; }
 [data-tone="error"] .wave, [data-tone="quiet"] .wave { animation-play-state: paused; }
@@ -90,13 +112,10 @@ video { opacity: 0; }
 [data-tone="error"] { --tone: #ff9d94; }
 
 .message {
-  position: absolute;
-  inset: auto 16px clamp(72px, 11cqw, 112px);
   display: grid;
-  justify-items: center;
   gap: 4px;
-  margin: auto;
   max-width: 560px;
+  pointer-events: auto;
   text-align: center;
   text-wrap: balance;
 }
@@ -126,10 +145,11 @@ button {
   cursor: pointer;
   -webkit-tap-highlight-color: transparent;
 }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+button:focus-visible { outline: var(--ring); outline-offset: 3px; box-shadow: var(--ring-gap); }
 button svg { display: block; width: 24px; height: 24px; }
 .bar {
   position: absolute;
+  z-index: -1;
   inset: auto 0 0;
   display: flex;
   gap: 6px;
@@ -147,11 +167,11 @@ button svg { display: block; width: 24px; height: 24px; }
 }
 
 .call {
-  position: absolute;
-  inset: 50% auto auto 50%;
   display: flex;
+  flex: none;
   align-items: center;
   gap: 10px;
+  pointer-events: auto;
   padding: 12px 24px 12px 18px;
   border-radius: 99px;
   background: rgb(242 246 250 / .95);
@@ -160,13 +180,13 @@ button svg { display: block; width: 24px; height: 24px; }
   font-weight: 650;
   white-space: nowrap;
   box-shadow: 0 10px 34px rgb(0 0 0 / .45);
-  transform: translate(-50%, -50%);
-  transition: background .2s ease, transform .2s ease;
+  transition: background .2s ease, scale .2s ease;
 }
-.call:hover { background: #fff; transform: translate(-50%, -50%) scale(1.03); }
-.call:focus-visible { outline-offset: 3px; }
-.call.low { inset: auto auto clamp(66px, 9cqw, 84px) 50%; transform: translateX(-50%); }
-.call.low:hover { transform: translateX(-50%) scale(1.03); }
+.call:hover { background: #fff; scale: 1.03; }
+/* Whoever wants to see and not to hear gets the whole picture; it comes back with the pointer. */
+.call[data-offer="hear"] { animation: appear .35s ease both, leave .5s 20s ease forwards; }
+.stage:hover .call, .call:focus-visible { animation: none; }
+@keyframes leave { to { opacity: 0; visibility: hidden; } }
 
 /* ── statistics ── */
 .panel {
@@ -189,10 +209,11 @@ button svg { display: block; width: 24px; height: 24px; }
 .panel dd { text-align: right; font-weight: 550; }
 
 @container (max-width: 520px) {
-  .stage { min-height: 300px; }
+  .stage { min-height: 320px; }
+  .scene { padding: 50px 12px 62px; }
+  .porthole { max-height: 96px; }
   .chip { top: 10px; left: 10px; }
   .detail { font-size: 14px; line-height: 1.4; }
-  .message { bottom: 62px; }
   .has-picture .message, .has-still .message, [data-tone="error"] .message { padding: 12px 14px; }
   .panel { top: 54px; right: 10px; width: calc(100% - 20px); max-height: calc(100% - 54px - 62px); padding: 8px 14px; }
   .panel dl { gap: 0 16px; }

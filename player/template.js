@@ -11,12 +11,14 @@ const HTML = `
   <div class="stage" part="stage" tabindex="0" role="group" aria-label="Camera">
     <video muted autoplay playsinline disableremoteplayback part="video" aria-label="Live picture of the camera"></video>
     <canvas class="still" aria-hidden="true"></canvas>
-    <div class="curtain" aria-hidden="true">${PORTHOLE}</div>
-    <div class="status" role="status" aria-live="polite" aria-atomic="true">
-      <p class="chip" part="chip"><span class="tone"></span><span class="word"></span></p>
-      <div class="message" part="message"><p class="title"></p><p class="detail"></p></div>
+    <div class="scene">
+      ${PORTHOLE}
+      <div class="status" role="status" aria-live="polite" aria-atomic="true">
+        <p class="chip" part="chip"><span class="tone"></span><span class="word"></span></p>
+        <div class="message" part="message"><p class="title"></p><p class="detail"></p></div>
+      </div>
+      <button type="button" class="call" part="call"><span class="icon"></span><span class="label"></span></button>
     </div>
-    <button type="button" class="call" part="call"><span class="icon"></span><span class="label"></span></button>
     <div class="bar" part="bar">
       ${button('mute', 'Sound on', 'M')}
       <span class="gap"></span>
@@ -34,6 +36,7 @@ export function markup() {
   template.innerHTML = HTML;
   const content = template.content;
   one(content, 'button.statistics').innerHTML = ICONS.statistics;
+  one(content, 'button.statistics').setAttribute('aria-pressed', 'false');
   one(content, 'button.pip').innerHTML = ICONS.pip;
   return content;
 }

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Signalling } from '../../player/signalling.js';
+import { World } from './support/world.mjs';
+
+/** @param {(world: World, signalling: Signalling, heard: string[]) => Promise<void>} body */
+const inWorld = (name, body) =>
+  test(name, async (t) => {
+    const world = new World();
+    t.after(() => world.restore());
+    const heard = [];
+    const signalling = new Signalling('ws://host:4545/ws', {
+      welcomed: () => heard.push('welcomed'),
+      message: (message) => heard.push(message.type),
+      lost: (wasWelcome) => heard.push(wasWelcome ? 'lost' : 'unreachable'),
+    });
+    await body(world, signalling, heard);
+  });
+
+inWorld('hello comes first, and nothing else before the welcome', async (world, signalling, heard) => {
+  signalling.dial();
+  signalling.send({ type: 'join' });
+  world.socket.onopen();
+  signalling.send({ type: 'join' });
+  assert.deepEqual(world.socket.said, ['hello']);
+  world.socket.welcomes();
+  signalling.send({ type: 'join' });
+  assert.equal(world.socket.said.at(-1), 'join');
+  assert.deepEqual(heard, ['welcomed']);
+});
+
+inWorld('dialling twice opens one connection', async (world, signalling) => {
+  signalling.dial();
+  signalling.dial();
+  assert.equal(world.sockets.length, 1);
+});
+
+inWorld('a ping is answered, a pong and what is not understood are nobody’s business', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  world.socket.says({ type: 'ping' });
+  world.socket.says({ type: 'pong' });
+  world.socket.says({ type: 'of the future' });
+  assert.equal(world.socket.said.at(-1), 'pong');
+  assert.deepEqual(heard, ['welcomed']);
+});
+
+inWorld('a server that is silent is asked after 5 s and left after 15 s', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  const [socket] = world.sockets;
+  socket.silent = true;
+  await world.pass(4_000);
+  assert.ok(!socket.said.includes('ping'));
+  await world.pass(3_500);
+  assert.ok(socket.said.includes('ping'));
+  await world.pass(7_000);
+  assert.ok(!socket.closed);
+  await world.pass(1_000);
+  assert.ok(socket.closed);
+  assert.deepEqual(heard, ['welcomed', 'lost']);
+});
+
+inWorld('a server that speaks is never left', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  for (let second = 0; second < 60; second += 4) {
+    await world.pass(4_000);
+    world.socket.says({ type: 'pong' });
+  }
+  assert.deepEqual(heard, ['welcomed']);
+});
+
+inWorld('a connection without a welcome within 10 s is given up', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.onopen();
+  await world.pass(10_000);
+  assert.ok(world.sockets[0].closed);
+  assert.deepEqual(heard, ['unreachable']);
+});
+
+inWorld('attempts come back at 0.3 s and more and more slowly, up to 5 s', async (world, signalling) => {
+  signalling.dial();
+  const pauses = [];
+  for (let attempt = 0; attempt < 8; attempt += 1) {
+    const before = world.now;
+    const sockets = world.sockets.length;
+    world.socket.breaks();
+    while (world.sockets.length === sockets) await world.pass(1);
+    pauses.push(world.now - before);
+  }
+  assert.ok(pauses[0] >= 225 && pauses[0] <= 300, String(pauses));
+  assert.ok(pauses.every((pause) => pause <= 5_000), String(pauses));
+  assert.ok(pauses.at(-1) >= 3_750, String(pauses));
+});
+
+inWorld('a goaway says when to come back', async (world, signalling) => {
+  signalling.dial();
+  world.socket.welcomes();
+  world.socket.says({ type: 'goaway', after: 4 });
+  world.socket.breaks();
+  await world.pass(4_000);
+  assert.equal(world.sockets.length, 1);
+  await world.pass(1_500);
+  assert.equal(world.sockets.length, 2);
+});
+
+inWorld('whoever hung up hears nothing more and comes not back', async (world, signalling, heard) => {
+  signalling.dial();
+  const [socket] = world.sockets;
+  signalling.hangUp();
+  signalling.hangUp();
+  socket.welcomes();
+  socket.breaks();
+  await world.pass(60_000);
+  assert.deepEqual([socket.closed, world.sockets.length, heard], [true, 1, []]);
+});

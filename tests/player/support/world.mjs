@@ -1,0 +1,173 @@
+/** A browser's network without one: time that stands still, sockets and peers that do as told. */
+
+const REAL = new Map();
+const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'WebSocket'];
+const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream'];
+
+/** Installs itself in the global scope; call `restore` after each test. */
+export class World {
+  now = 0;
+  sockets = [];
+  peers = [];
+  codecs = [{ mimeType: 'video/H264' }, { mimeType: 'video/rtx' }, { mimeType: 'video/VP8' }];
+  #timers = new Map();
+  #ids = 0;
+  #dateNow = Date.now;
+
+  constructor() {
+    const world = this;
+    for (const name of [...FAKED, ...PEERS]) REAL.set(name, globalThis[name]);
+    globalThis.setTimeout = (run, pause = 0) => this.#plan(run, pause, null);
+    globalThis.setInterval = (run, pause) => this.#plan(run, pause, pause);
+    globalThis.clearTimeout = globalThis.clearInterval = (id) => this.#timers.delete(id);
+    Date.now = () => this.now;
+    globalThis.WebSocket = class extends Socket {
+      constructor(url) {
+        super(url);
+        world.sockets.push(this);
+      }
+    };
+    globalThis.RTCPeerConnection = class extends Peer {
+      constructor(configuration) {
+        super(configuration);
+        world.peers.push(this);
+      }
+    };
+    globalThis.RTCRtpReceiver = { getCapabilities: () => ({ codecs: world.codecs }) };
+    globalThis.MediaStream = class {
+      tracks = [];
+      addTrack = (track) => this.tracks.push(track);
+    };
+  }
+
+  restore() {
+    for (const [name, value] of REAL) globalThis[name] = value;
+    Date.now = this.#dateNow;
+  }
+
+  get socket() {
+    return this.sockets.at(-1);
+  }
+
+  get peer() {
+    return this.peers.at(-1);
+  }
+
+  /** Lets so many milliseconds go by, and everything in them happen in its order. */
+  async pass(milliseconds) {
+    const until = this.now + milliseconds;
+    for (let next = this.#next(until); next; next = this.#next(until)) {
+      this.now = Math.max(this.now, next.at);
+      if (next.every === null) this.#timers.delete(next.id);
+      else next.at += next.every;
+      next.run();
+      await settled();
+    }
+    this.now = until;
+    await settled();
+  }
+
+  #plan(run, pause, every) {
+    const id = (this.#ids += 1);
+    this.#timers.set(id, { id, run, every, at: this.now + pause });
+    return id;
+  }
+
+  #next(until) {
+    const due = [...this.#timers.values()].filter((timer) => timer.at <= until);
+    return due.sort((a, b) => a.at - b.at || a.id - b.id)[0];
+  }
+}
+
+/** Every promise that can settle now has done so. */
+export async function settled() {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+class Socket {
+  sent = [];
+  closed = false;
+  /** Answers no ping: a server that is gone without a word. */
+  silent = false;
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  send(text) {
+    const message = JSON.parse(text);
+    this.sent.push(message);
+    if (message.type === 'ping' && !this.silent) this.says({ type: 'pong' });
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  /** The types of what was said on this connection. */
+  get said() {
+    return this.sent.map((message) => message.type);
+  }
+
+  says(message) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  welcomes() {
+    this.onopen?.();
+    this.says({ type: 'welcome', version: 1, server: 'fake', connection: 'c'.repeat(22), nonce: 'n'.repeat(22) });
+  }
+
+  breaks() {
+    this.onclose?.();
+  }
+}
+
+class Peer {
+  connectionState = 'new';
+  localDescription = null;
+  remote = [];
+  closed = false;
+  frames = 0;
+
+  constructor(configuration) {
+    this.configuration = configuration;
+  }
+
+  addTransceiver(kind, { direction }) {
+    const receiver = { track: { kind }, transport: new EventTarget(), jitterBufferTarget: null };
+    this.receivers = [...(this.receivers ?? []), receiver];
+    return { direction, receiver, setCodecPreferences: (codecs) => (this.preferred = codecs) };
+  }
+
+  getReceivers() {
+    return this.receivers;
+  }
+
+  async setLocalDescription() {
+    this.localDescription = { type: 'offer', sdp: 'v=0 offer' };
+  }
+
+  async setRemoteDescription(description) {
+    if (description.sdp === 'broken') throw new Error('broken');
+    this.remote.push(description);
+  }
+
+  async addIceCandidate(candidate) {
+    this.remote.push(candidate ?? null);
+  }
+
+  async getStats() {
+    const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: Date.now(), framesDecoded: this.frames };
+    return new Map([['v', video]]);
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  becomes(state) {
+    this.connectionState = state;
+    this.onconnectionstatechange?.();
+  }
+}

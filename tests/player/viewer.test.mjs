@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Viewer } from '../../player/viewer.js';
+import { settled, World } from './support/world.mjs';
+
+const SESSION = { type: 'joined', room: 'MyRoom', session: 's1', secret: 'secret', source: { type: 'source', state: 'live' } };
+const ICE = [{ urls: ['turn:turn.example.org'], username: 'u', credential: 'c' }];
+
+/** A viewer of MyRoom in a world of its own; `face` counts what was asked of the screen. */
+class Scene {
+  world = new World();
+  streams = [];
+  frozen = 0;
+
+  constructor(secret = null) {
+    this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret }, {
+      show: (stream) => this.streams.push(stream),
+      freeze: () => (this.frozen += 1),
+      changed: () => undefined,
+      measured: () => undefined,
+    });
+  }
+
+  get state() {
+    return this.viewer.view.state;
+  }
+
+  get reason() {
+    return this.viewer.view.reason?.code ?? null;
+  }
+
+  async says(message) {
+    this.world.socket.says(message);
+    await settled();
+  }
+
+  async join() {
+    this.viewer.start();
+    this.world.socket.welcomes();
+    await settled();
+  }
+
+  async play(joined = SESSION) {
+    if (this.state !== 'joining') await this.join();
+    await this.says(joined);
+    await this.says({ type: 'answer', session: joined.session, sdp: 'v=0 answer' });
+    this.world.peer.becomes('connected');
+    this.viewer.pictured();
+  }
+}
+
+const scene = (name, body, secret = null) =>
+  test(name, async (t) => {
+    const it = new Scene(secret);
+    t.after(() => it.world.restore());
+    await body(it, it.world);
+  });
+
+scene('joins, offers, takes the answer, and plays', async (it, world) => {
+  await it.play({ ...SESSION, ice_servers: ICE, ice_policy: 'relay' });
+  assert.equal(it.state, 'playing');
+  assert.deepEqual(world.socket.said, ['hello', 'join', 'offer']);
+  assert.deepEqual(world.peer.configuration, { iceServers: ICE, iceTransportPolicy: 'relay', bundlePolicy: 'max-bundle' });
+  assert.deepEqual(world.peer.remote, [{ type: 'answer', sdp: 'v=0 answer' }]);
+  assert.deepEqual(world.peer.receivers.map((receiver) => receiver.jitterBufferTarget), [0, 0]);
+  assert.deepEqual(world.peer.preferred.map((codec) => codec.mimeType), ['video/H264', 'video/rtx']);
+  assert.deepEqual(it.streams[0].tracks.map((track) => track.kind), ['video', 'audio']);
+});
+
+scene('shows a proof, and the secret to nobody', async (it, world) => {
+  await it.play();
+  const [, join] = world.socket.sent;
+  assert.equal(join.proof.length, 43);
+  assert.ok(!JSON.stringify(world.socket.sent).includes('dmlld2VyLXNlY3JldC0wMQ'));
+}, 'dmlld2VyLXNlY3JldC0wMQ');
+
+scene('candidates go both ways, and wait for the answer', async (it, world) => {
+  await it.join();
+  await it.says(SESSION);
+  world.peer.onicecandidate({ candidate: { candidate: 'candidate:1', toJSON: () => ({ candidate: 'candidate:1' }) } });
+  world.peer.onicecandidate({ candidate: { candidate: '' } });
+  world.peer.onicecandidate({ candidate: null });
+  assert.deepEqual(world.socket.sent.slice(3).map((message) => message.candidate), [{ candidate: 'candidate:1' }, null]);
+  world.socket.says({ type: 'answer', session: 's1', sdp: 'v=0' });
+  world.socket.says({ type: 'candidate', session: 's1', candidate: { candidate: 'candidate:2' } });
+  world.socket.says({ type: 'candidate', session: 's1', candidate: null });
+  world.socket.says({ type: 'candidate', session: 'another', candidate: { candidate: 'candidate:3' } });
+  await settled();
+  assert.deepEqual(world.peer.remote.slice(1), [{ candidate: 'candidate:2' }, null]);
+});
+
+scene('sends 64 candidates at the most', async (it, world) => {
+  await it.join();
+  await it.says(SESSION);
+  const candidate = { candidate: 'candidate:1', toJSON: () => ({}) };
+  for (let n = 0; n < 100; n += 1) world.peer.onicecandidate({ candidate });
+  assert.equal(world.socket.said.filter((type) => type === 'candidate').length, 64);
+});
+
+scene('media goes on when signalling is lost, and the session is resumed', async (it, world) => {
+  await it.play();
+  world.socket.breaks();
+  await world.pass(500);
+  world.socket.welcomes();
+  assert.equal(it.state, 'playing');
+  assert.deepEqual(world.socket.sent[1], { type: 'resume', session: 's1', secret: 'secret', room: 'MyRoom' });
+  await it.says({ type: 'resumed', session: 's1' });
+  assert.deepEqual([it.state, it.frozen, world.peer.closed], ['playing', 0, false]);
+});
+
+scene('a server that knows nothing of the session does not touch the picture; its end brings a new one', async (it, world) => {
+  await it.play();
+  world.socket.breaks();
+  await world.pass(500);
+  world.socket.welcomes();
+  await it.says({ type: 'error', code: 'session_unknown', message: '?', session: 's1' });
+  await world.pass(60_000);
+  assert.deepEqual([it.state, world.peer.closed, world.sockets.length], ['playing', false, 2]);
+  world.peer.becomes('failed');
+  await world.pass(0);
+  world.socket.welcomes();
+  assert.equal(it.state, 'reconnecting');
+  assert.deepEqual([world.sockets.length, world.socket.said], [3, ['hello', 'join']]);
+});
+
+scene('lost media: the last frame is kept, the end said, and the room joined at once', async (it, world) => {
+  await it.play();
+  world.peer.becomes('failed');
+  await world.pass(0);
+  assert.deepEqual([it.state, it.reason, it.frozen, world.peers[0].closed], ['reconnecting', 'media_lost', 1, true]);
+  assert.deepEqual(world.socket.sent.slice(3), [
+    { type: 'end', session: 's1', reason: 'media_lost' },
+    { type: 'join', room: 'MyRoom' },
+  ]);
+  await it.says({ ...SESSION, session: 's2' });
+  world.peer.becomes('connected');
+  assert.deepEqual([it.state, it.reason, world.peers.length], ['playing', null, 2]);
+});
+
+scene('a short gap in the path is sat out, a long one is not', async (it, world) => {
+  await it.play();
+  world.peer.becomes('disconnected');
+  await world.pass(2_500);
+  world.peer.becomes('connected');
+  await world.pass(10_000);
+  assert.equal(it.state, 'playing');
+  world.peer.becomes('disconnected');
+  await world.pass(3_500);
+  assert.equal(it.state, 'reconnecting');
+});
+
+scene('a camera that closes its transport is noticed without waiting', async (it, world) => {
+  await it.play();
+  const { transport } = world.peer.receivers[0];
+  transport.state = 'closed';
+  transport.dispatchEvent(new Event('statechange'));
+  assert.equal(it.state, 'reconnecting');
+});
+
+scene('no path within 15 s: said so, and tried again more and more slowly', async (it, world) => {
+  await it.join();
+  await it.says(SESSION);
+  await world.pass(15_000);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'connect_timeout']);
+  await it.says({ ...SESSION, session: 's2' });
+  await it.says({ type: 'end', session: 's2', reason: 'camera_full' });
+  assert.equal(world.socket.said.filter((type) => type === 'join').length, 2);
+  await world.pass(700);
+  assert.equal(world.socket.said.filter((type) => type === 'join').length, 2);
+  await world.pass(300);
+  assert.equal(world.socket.said.filter((type) => type === 'join').length, 3);
+});
+
+scene('an answer that cannot be used ends the attempt', async (it) => {
+  await it.join();
+  await it.says(SESSION);
+  await it.says({ type: 'answer', session: 's1', sdp: 'broken' });
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'offer_failed']);
+});
+
+scene('an unknown room is asked for again and again, each time on a new connection', async (it, world) => {
+  await it.join();
+  const times = [];
+  for (let n = 0; n < 5; n += 1) {
+    const [before, sockets] = [world.now, world.sockets.length];
+    await it.says({ type: 'error', code: 'room_unknown', message: '?' });
+    assert.deepEqual([it.state, it.reason], ['joining', 'room_unknown']);
+    while (world.sockets.length === sockets) await world.pass(10);
+    times.push(world.now - before);
+    world.socket.welcomes();
+    assert.equal(it.reason, 'room_unknown');
+  }
+  assert.ok(times[0] <= 1_010 && times.at(-1) > 3_700 && times.every((time) => time <= 5_010), String(times));
+});
+
+scene('a full room is asked for again when the server says so', async (it, world) => {
+  await it.join();
+  await it.says({ type: 'error', code: 'room_full', message: '?', retry_after: 8 });
+  await world.pass(7_900);
+  assert.equal(world.sockets.length, 1);
+  await world.pass(200);
+  assert.equal(world.sockets.length, 2);
+});
+
+scene('waits for a camera, and plays when it comes', async (it) => {
+  await it.join();
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  assert.equal(it.state, 'waiting');
+  await it.says(SESSION);
+  assert.equal(it.state, 'negotiating');
+});
+
+scene('whoever waited too long for the server asks again', async (it, world) => {
+  await it.join();
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  await it.says({ type: 'error', code: 'room_unknown', message: '?' });
+  await world.pass(0);
+  assert.deepEqual([it.state, it.reason, world.socket.said.at(-1)], ['joining', null, 'join']);
+});
+
+scene('a camera that was stopped: said so while waiting for it', async (it, world) => {
+  await it.play();
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  await world.pass(0);
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  assert.deepEqual([it.state, it.reason, it.frozen], ['waiting', 'camera_stopped', 1]);
+});
+
+scene('the camera’s state is passed on, with its reason', async (it) => {
+  await it.play();
+  await it.says({ type: 'source', state: 'lost', code: 'source_unreachable', message: 'Nothing answers.' });
+  assert.equal(it.viewer.view.source.message, 'Nothing answers.');
+  assert.equal(it.state, 'playing');
+});
+
+scene('a browser without H.264 is told so, and nobody is bothered', async (it, world) => {
+  world.codecs = [{ mimeType: 'video/VP8' }];
+  it.viewer.start();
+  assert.deepEqual([it.state, it.reason, world.sockets.length], ['ended', 'no_h264', 0]);
+});
+
+scene('a refusal for good ends it, and only a new start begins again', async (it, world) => {
+  await it.join();
+  await it.says({ type: 'error', code: 'room_malformed', message: '?' });
+  await world.pass(60_000);
+  assert.deepEqual([it.state, it.reason, world.sockets.length], ['ended', 'room_malformed', 1]);
+  it.viewer.start();
+  assert.deepEqual([it.state, world.sockets.length], ['joining', 2]);
+});
+
+scene('a page that may not connect at all says so', async (it) => {
+  globalThis.WebSocket = class {
+    constructor() {
+      throw new DOMException('insecure', 'SecurityError');
+    }
+  };
+  it.viewer.start();
+  assert.deepEqual([it.state, it.reason], ['ended', 'server_forbidden']);
+});
+
+scene('whoever leaves says so and leaves nothing behind', async (it, world) => {
+  await it.play();
+  it.viewer.stop();
+  it.viewer.stop();
+  await world.pass(60_000);
+  assert.deepEqual(world.socket.sent.at(-1), { type: 'end', session: 's1', reason: 'left' });
+  assert.deepEqual([it.state, world.peer.closed, world.socket.closed, world.sockets.length], ['idle', true, true, 1]);
+});
+
+scene('pictures that stop while the connection holds are noticed', async (it, world) => {
+  await it.play();
+  const start = performance.now();
+  performance.now = () => start + world.now;
+  world.peer.frames = 1;
+  await world.pass(1_000);
+  world.peer.frames = 30;
+  await world.pass(1_000);
+  assert.equal(it.viewer.view.stalled, false);
+  await world.pass(2_100);
+  assert.equal(it.viewer.view.stalled, true);
+  world.peer.frames = 60;
+  await world.pass(1_000);
+  assert.equal(it.viewer.view.stalled, false);
+  delete performance.now;
+});

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+
+import { refusal, STATES } from '../../player/machine.js';
+import { describe, rows } from '../../player/words.js';
+
+const PROTOCOL = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8');
+const VIEW = { state: 'playing', reason: null, source: null, picture: true, stalled: false, paused: false };
+const section = (heading) => PROTOCOL.split(heading)[1].split(/^#/m)[0];
+const codes = (text) => [...text.matchAll(/`([a-z0-9_]+)`/g)].map((match) => match[1]);
+
+const ERRORS = [...section('## 10. Errors').matchAll(/^\| `([a-z0-9_]+)`/gm)].map((match) => match[1]);
+const REASONS = codes(section('### Reasons of `end`'));
+const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(\w+)`/gm)].map(([, state, code]) => ({ state, code }));
+
+/** Errors that are said to cameras, or to nobody who speaks as this player does. */
+const NOT_OURS = new Set([
+  'claim_invalid', 'origin_unknown', 'room_unavailable', 'superseded', 'session_unknown', 'too_many_candidates',
+  'tls_not_configured', 'malformed', 'unknown_type', 'message_too_large', 'hello_first', 'hello_timeout', 'idle_timeout',
+  'too_slow', 'not_allowed', 'internal',
+]);
+
+function assertSentence(text) {
+  assert.match(text, /^[A-Z].*[.]$/su, text);
+}
+
+test('every state has a chip, and all but a live picture a title', () => {
+  for (const state of STATES) {
+    const words = describe({ ...VIEW, state, picture: false });
+    assert.ok(words.chip && words.title, state);
+  }
+  assert.deepEqual(describe(VIEW), { tone: 'live', chip: 'Live', title: '', detail: '' });
+});
+
+test('every error that a viewer may meet has words of its own', () => {
+  assert.ok(ERRORS.includes('room_unknown'));
+  const general = describe({ ...VIEW, state: 'joining', reason: { code: 'x', message: '' } }).title;
+  for (const code of ERRORS.filter((code) => !NOT_OURS.has(code))) {
+    const state = refusal(code) === 'rejected' ? 'ended' : 'joining';
+    const words = describe({ ...VIEW, state, reason: { code, message: '' } });
+    assert.notEqual(words.title, general, code);
+    assertSentence(words.detail);
+  }
+});
+
+test('every ending that a viewer may meet has words of its own', () => {
+  assert.ok(REASONS.includes('camera_stopped'));
+  const general = describe({ ...VIEW, state: 'reconnecting', reason: { code: 'x', message: '' } }).title;
+  for (const code of REASONS.filter((code) => code !== 'left' && code !== 'replaced')) {
+    const words = describe({ ...VIEW, state: 'reconnecting', reason: { code, message: '' } });
+    assert.notEqual(words.title, general, code);
+    assertSentence(words.detail);
+  }
+});
+
+test('every trouble of the camera has words of its own, and the publisher’s cure is shown', () => {
+  assert.equal(SOURCES.length, 9);
+  for (const { state, code } of SOURCES) {
+    const source = { state, code, message: '', tracks: [] };
+    const words = describe({ ...VIEW, source });
+    assert.equal(words.tone, state === 'lost' ? 'warning' : 'error');
+    assertSentence(words.detail);
+    const cure = 'Set B-frames to 0 in “Video”.';
+    assert.ok(describe({ ...VIEW, source: { ...source, message: cure } }).detail.startsWith(cure));
+  }
+});
+
+test('a code of the future is told in the other side’s words', () => {
+  const reason = { code: 'later', message: 'The moon is in the way.' };
+  assert.equal(describe({ ...VIEW, state: 'joining', reason }).detail, reason.message);
+  assert.equal(describe({ ...VIEW, state: 'reconnecting', reason: { ...reason, code: 'toString' } }).detail, reason.message);
+});
+
+test('an unknown room sounds like a wrong link and like an absent camera, and is tried again', () => {
+  const { detail } = describe({ ...VIEW, state: 'joining', reason: { code: 'room_unknown', message: '' } });
+  assert.match(detail, /link may be incomplete/);
+  assert.match(detail, /camera has not come/);
+  assert.match(detail, /by itself/);
+});
+
+test('waiting says why when the camera was stopped', () => {
+  const waiting = (code) => describe({ ...VIEW, state: 'waiting', reason: code && { code, message: '' } }).title;
+  assert.equal(waiting(null), 'Waiting for the camera');
+  assert.equal(waiting('media_lost'), 'Waiting for the camera');
+  assert.equal(waiting('camera_stopped'), 'The camera was stopped');
+});
+
+test('a connection without pictures is not called live', () => {
+  for (const facts of [{ stalled: true }, { picture: false }, { picture: false, stalled: true }, { paused: true }]) {
+    assert.notEqual(describe({ ...VIEW, ...facts }).tone, 'live', JSON.stringify(facts));
+  }
+});
+
+test('figures are told with units, and what is not known as a dash', () => {
+  assert.ok(rows(null).every(([, value]) => value === '–'));
+  const told = Object.fromEntries(rows({
+    width: 1280, height: 720, codec: 'H264', frames: 90, framesPerSecond: 29.97, dropped: 0, freezes: 1,
+    videoBitrate: 2_050_000, audioBitrate: 64_000, loss: 0.0123, jitterBuffer: 0.0121, roundTrip: 0.0004,
+    decode: 0.002, latency: 0.0143, path: 'relayed', protocol: 'TCP',
+  }));
+  assert.deepEqual(told, {
+    Latency: 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
+    'Jitter buffer': '12 ms', Freezes: '1',
+  });
+});
