@@ -20,7 +20,7 @@ export class World {
     globalThis.setTimeout = (run, pause = 0) => this.#plan(run, pause, null);
     globalThis.setInterval = (run, pause) => this.#plan(run, pause, pause);
     globalThis.clearTimeout = globalThis.clearInterval = (id) => this.#timers.delete(id);
-    Date.now = () => this.now;
+    Date.now = performance.now = () => this.now;
     globalThis.WebSocket = class extends Socket {
       constructor(url) {
         super(url);
@@ -43,6 +43,7 @@ export class World {
   restore() {
     for (const [name, value] of REAL) globalThis[name] = value;
     Date.now = this.#dateNow;
+    delete performance.now; // the prototype's shines through again
   }
 
   get socket() {
