@@ -29,14 +29,14 @@ class Peer:
     origins: frozenset[str]
     opened_at: float
     heard_at: float
+    admit_by: float
+    """It is closed then, unless it is in a room."""
     pinged_at: float | None = None
     greeted: bool = False
     role: Role | None = None
     room: RoomId | None = None
     session: SessionId | None = None
     """A viewer's only session; a camera's are those of its room."""
-    held_until: float | None = None
-    """A resume is held for it until then, so it may stay unadmitted for so long."""
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Book:
 
     def bind(self, peer: Peer, role: Role, room: Room) -> None:
         """Admits the connection to the room."""
-        peer.role, peer.room, peer.held_until = role, room.id, None
+        peer.role, peer.room = role, room.id
         self.effects.append(Bind(peer.id, room.id))
 
     def room(self, room: RoomId) -> Room:

@@ -84,6 +84,7 @@ def _opened(book: Book, fact: ConnectionOpened) -> None:
         origins=fact.origins,
         opened_at=fact.opened_at,
         heard_at=book.now,
+        admit_by=fact.opened_at + book.limits.unadmitted,
     )
 
 
@@ -203,6 +204,7 @@ def _claimed(book: Book, fact: RoomClaimed) -> None:
     if peer is None:  # it went while the store was asked
         book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
     else:
+        _give_up_resumes(book, peer)
         cameras.claimed(book, peer, fact)
 
 
@@ -219,7 +221,14 @@ def _claim_refused(book: Book, fact: ClaimRefused) -> None:
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
     if peer is not None:
+        _give_up_resumes(book, peer)
         viewers.looked_up(book, peer, fact)
+
+
+def _give_up_resumes(book: Book, peer: Peer) -> None:
+    # What a stranger asked to come back to was a viewer's; as a camera it could pair with itself.
+    if peer.role is not Role.CAMERA:
+        resumes.forget(book, peer)
 
 
 def _store_failed(book: Book, fact: StoreFailed) -> None:
@@ -252,8 +261,8 @@ def _check_peer(book: Book, peer: Peer) -> None:
     if not peer.greeted and age >= limits.hello:
         sentence = f"There was no hello within {limits.hello:g} seconds."
         _expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
-    elif peer.role is None and peer.held_until is None and age >= limits.unadmitted:
-        sentence = f"There was no claim and no join within {limits.unadmitted:g} seconds."
+    elif peer.role is None and book.now >= peer.admit_by:
+        sentence = "There was no claim and no join in time."
         _expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
     elif silence >= limits.idle:
         sentence = f"Nothing was heard for {limits.idle:g} seconds."

@@ -80,8 +80,8 @@ def _hold(book: Book, peer: Peer, message: Resume) -> None:
         _refuse(book, peer, message.session)
         return
     until = book.now + book.limits.resume_hold
-    if peer.role is None:
-        peer.held_until = until
+    # Held or not, the time for strangers is bounded from when it came: no resume prolongs it twice.
+    peer.admit_by = peer.opened_at + book.limits.unadmitted + book.limits.resume_hold
     held = book.resumes.setdefault(key, {})
     held[role] = HeldResume(peer.id, role, until)
     if len(held) == len(Role):
@@ -102,7 +102,6 @@ def _pair(book: Book, key: ResumeKey) -> None:
     if _has_place(book, viewer, book.rooms[key[0]]):
         _rebuild(book, key, camera, viewer)
         return
-    viewer.held_until = None
     for peer in (camera, viewer):
         _refuse(book, peer, key[1])
 
@@ -139,8 +138,6 @@ def expire(book: Book) -> None:
         for role, resume_ in tuple(held.items()):
             if resume_.until <= book.now:
                 del held[role]
-                peer = book.peers[resume_.connection]
-                peer.held_until = None
-                _refuse(book, peer, key[1])
+                _refuse(book, book.peers[resume_.connection], key[1])
         if not held:
             del book.resumes[key]

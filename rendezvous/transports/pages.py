@@ -79,7 +79,7 @@ def _headers(framed_by: Iterable[str]) -> dict[str, str]:
     policy = (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # the element's shadow root has its own style
+        "style-src 'self'",  # constructed style sheets, as the element's, are scripts' doing
         "img-src 'self' data: blob:",
         "media-src 'self' blob: mediastream:",
         "connect-src 'self'",  # 'self' covers WebSocket to the same host (CSP 3)
