@@ -141,7 +141,8 @@ class Book:
         """The room, remembered from now on."""
         return self.rooms.setdefault(room, Room(room))
 
-    def tidy(self, room: Room) -> None:
+    def tidy(self, room_id: RoomId) -> None:
         """Forgets the room if nobody is left in it."""
-        if room.deserted:
-            self.rooms.pop(room.id, None)
+        room = self.rooms.get(room_id)
+        if room is not None and room.deserted:
+            del self.rooms[room_id]

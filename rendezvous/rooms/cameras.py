@@ -85,4 +85,4 @@ def gone(book: Book, peer: Peer, *, released: bool = True) -> None:
     for session in tuple(room.sessions.values()):
         if session.members[Role.CAMERA] == peer.id:
             conversations.happen(book, Happening(session, Event.CAMERA_GONE, peer))
-    book.tidy(room)
+    book.tidy(room.id)

@@ -89,6 +89,7 @@ def happen(book: Book, happening: Happening) -> None:
         session.state = step.state
         session.deadline = book.now + book.limits.answer if step.state is State.OFFERED else None
     _DO[step.do](book, happening, before)
+    book.tidy(session.room)
 
 
 def begin(book: Book, viewer: Peer, room_id: RoomId) -> None:
@@ -124,12 +125,10 @@ def remember(book: Book, session: Session) -> None:
 
 def _forget(book: Book, session: Session) -> None:
     del book.sessions[session.id]
-    room = book.rooms[session.room]
-    del room.sessions[session.id]
+    del book.rooms[session.room].sessions[session.id]
     viewer = session.members[Role.VIEWER]
     if viewer is not None:
         book.peers[viewer].session = None
-    book.tidy(room)
 
 
 def _to(book: Book, session: Session, role: Role, message: ServerMessage) -> None:

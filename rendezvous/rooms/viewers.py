@@ -40,7 +40,7 @@ def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
             f"All {book.limits.viewers_per_room} places of this room are taken.",
             retry_after=book.limits.room_full_retry,
         )
-        book.tidy(room)
+        book.tidy(room.id)
         return
     _enter(book, peer, room)
 
@@ -74,7 +74,7 @@ def _stop_waiting(book: Book, peer: Peer) -> None:
     room = book.rooms.get(peer.room) if peer.room is not None else None
     if room is not None:
         room.waiting.pop(peer.id, None)
-        book.tidy(room)
+        book.tidy(room.id)
 
 
 def give_up_waiting(book: Book, room: Room) -> None:
@@ -83,4 +83,4 @@ def give_up_waiting(book: Book, room: Room) -> None:
         if until <= book.now:
             del room.waiting[viewer]
             book.refuse(book.peers[viewer], ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
-    book.tidy(room)
+    book.tidy(room.id)

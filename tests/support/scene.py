@@ -32,12 +32,15 @@ from rendezvous.wire.identity import ConnectionId, Owner, RoomId
 from rendezvous.wire.messages import (
     Answer,
     ClientMessage,
+    Error,
     Hello,
     Joined,
     Offer,
     Ping,
     Pong,
+    Resumed,
     ServerMessage,
+    Waiting,
     Welcome,
 )
 from rendezvous.wire.messages import Session as SessionOpened
@@ -57,6 +60,8 @@ class Actor:
     told: list[ServerMessage] = field(default_factory=list)
     closed: bool = False
     bound: RoomId | None = None
+    waiting: bool = False
+    """What it has been told last: that it waits."""
 
     @property
     def welcome(self) -> Welcome:
@@ -177,6 +182,8 @@ class Scene:
         assert effect.room is None or effect.room == actor.bound, f"wrong room: {effect}"
         if not actor.closed:
             actor.told.append(effect.message)
+            if isinstance(effect.message, Waiting | Joined | Resumed | Error):
+                actor.waiting = isinstance(effect.message, Waiting)
 
     def _ask(self, effect: ClaimRoom | LookUpRoom) -> Fact:
         if isinstance(effect, ClaimRoom):

@@ -156,6 +156,9 @@ class Rendezvous(RuleBasedStateMachine):
             assert not self.scene.actors[peer.id].closed
             assert peer.session is None or peer.session in book.sessions
             assert self.scene.actors[peer.id].bound == peer.room
+            if self.scene.actors[peer.id].waiting:
+                assert peer.room is not None
+                assert peer.id in book.rooms[peer.room].waiting
         for room in book.rooms.values():
             assert room.camera is None or book.peers[room.camera].role is Role.CAMERA
             assert not (room.waiting and room.camera)
