@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,13 @@ class SentUnit:
 
     pts: int
     nals: tuple[Nal, ...]
+
+
+def nals(data: bytes) -> list[Nal]:
+    """The NAL units of an H.264 access unit in Annex B form."""
+    # Zeros before a start code belong to it, not to the NAL unit (H.264 Annex B.1.1).
+    units = [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1")]
+    return [Nal(unit[0] & 31, len(unit), sha256(unit).hexdigest()) for unit in units if unit]
 
 
 class RtspCamera:

@@ -1,0 +1,209 @@
+"""The probe reads a page rightly: picture, sound, delay, and the coded pictures byte for byte."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from typing import Any
+
+import av
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from playwright.async_api import Browser, Page
+
+from publisher.sources import test_camera
+from publisher.sources.pattern import SAMPLE_RATE, Pattern, tone
+from tests.support import probe
+from tests.support.browser import browser, kill, visitor
+from tests.support.cameras import Nal, nals
+
+URL = "http://127.0.0.1/lab"
+PAGE = """<!doctype html><video autoplay muted playsinline></video>
+<script>
+  const video = document.querySelector('video');
+  const peer = new RTCPeerConnection();
+  peer.ontrack = ({ streams }) => { video.srcObject = streams[0]; };
+  async function offer() {
+    for (const kind of ['video', 'audio']) peer.addTransceiver(kind, { direction: 'recvonly' });
+    await peer.setLocalDescription();
+    while (peer.iceGatheringState !== 'complete') {
+      await new Promise((resolve) => peer.addEventListener('icegatheringstatechange', resolve));
+    }
+    return peer.localDescription.sdp;
+  }
+  const accept = (sdp) => peer.setRemoteDescription({ type: 'answer', sdp });
+</script>"""
+
+
+class Pictures(MediaStreamTrack):
+    """The test camera's H.264, untouched."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.camera = test_camera.TestCamera("test:?audio=0").open()
+        self.sent: list[tuple[Nal, ...]] = []
+        self._packets = self.camera.packets()
+
+    async def recv(self) -> Any:
+        made = await asyncio.to_thread(next, self._packets, None)
+        if made is None:
+            raise MediaStreamError
+        self.sent.append(tuple(nals(made.data)))
+        packet = av.Packet(made.data)
+        packet.pts, packet.time_base = made.pts, Fraction(1, 1_000_000)
+        return packet
+
+    def stop(self) -> None:
+        super().stop()
+        self.camera.interrupt()
+
+
+class Tone(MediaStreamTrack):
+    """The test tone as raw sound, a 20 ms block when its last sample has been heard."""
+
+    kind = "audio"
+    BLOCK = SAMPLE_RATE // 50
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at = 0
+
+    async def recv(self) -> av.AudioFrame:
+        now = time.time_ns() * SAMPLE_RATE // 10**9
+        # It begins when somebody listens: what a jitter buffer gets in a burst, it keeps for long.
+        self._at = self.BLOCK + (self._at or now)
+        await asyncio.sleep(max(0, self._at / SAMPLE_RATE - time.time()))
+        frame = av.AudioFrame(format="s16", layout="mono", samples=self.BLOCK)
+        frame.planes[0].update(tone(self._at - self.BLOCK, self.BLOCK))
+        frame.sample_rate, frame.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+        frame.pts = self._at - self.BLOCK
+        return frame
+
+
+@asynccontextmanager
+async def _watching(page: Page) -> AsyncIterator[Pictures]:
+    """A page that plays the test camera by WebRTC."""
+    await page.route(URL, lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    await page.goto(URL)
+    peer, pictures = RTCPeerConnection(), Pictures()
+    peer.addTrack(pictures)
+    peer.addTrack(Tone())
+    h264 = [c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType == "video/H264"]
+    peer.getTransceivers()[0].setCodecPreferences(h264)
+    try:
+        lines = (await page.evaluate("offer()")).splitlines()
+        # aiortc would look for each of these for a second.
+        offer = [line for line in lines if ".local" not in line]
+        await peer.setRemoteDescription(RTCSessionDescription("\r\n".join(offer) + "\r\n", "offer"))
+        await peer.setLocalDescription(await peer.createAnswer())
+        await page.evaluate("sdp => accept(sdp)", peer.localDescription.sdp)
+        await page.wait_for_function("video.readyState > 2")
+        yield pictures
+    finally:
+        pictures.stop()
+        await peer.close()
+
+
+@asynccontextmanager
+async def _watched(*, encoded: bool = False) -> AsyncIterator[tuple[Page, Pictures]]:
+    async with browser() as chromium, visitor(chromium, encoded=encoded) as context:
+        page = await context.new_page()
+        async with _watching(page) as pictures:
+            yield page, pictures
+
+
+async def test_picture_and_sound_are_measured() -> None:
+    async with _watched() as (page, _):
+        heard = await probe.sound(page, "video")
+        assert abs(heard.hz - 1000) < 5
+        assert 0.05 < heard.level < 0.2
+
+        seen = await probe.pictures(page, "video", seconds=1.2)
+        assert (seen.frames[0].width, seen.frames[0].height) == (1280, 720)
+        assert len(seen.codes) == len(seen.frames) > 15
+        assert seen.moves
+        assert 20 < seen.rate < 32
+        assert 0 < seen.delay < 300
+        assert {frame.flash for frame in seen.frames} == {True, False}
+        for frame in seen.frames:
+            assert frame.code is not None
+            assert frame.flash == (frame.code.unix_ms % 1000 < 100)
+
+
+async def test_sound_that_is_late_is_found_out() -> None:
+    """In a file sound and picture are exactly as far apart as we put them."""
+    async with browser() as chromium:
+        together, late = await asyncio.gather(_measured(chromium, 0), _measured(chromium, 150))
+    assert abs(together.offset) < 60
+    assert abs(late.offset - together.offset - 150) < 40
+
+
+async def _measured(chromium: Browser, late: int) -> probe.Sync:
+    film = await asyncio.to_thread(_film, late)
+    async with visitor(chromium) as context:
+        page = await context.new_page()
+        await page.route(URL, lambda route: route.fulfill(body=film, content_type="video/mp4"))
+        await page.goto(URL)
+        return await probe.sync(page, "video", seconds=2.5)
+
+
+def _film(late: int) -> bytes:
+    """Four seconds of the test picture as MP4, the sound later by some milliseconds."""
+    file = io.BytesIO()
+    pattern, start = Pattern(320, 180), 1_790_000_000_500
+    with av.open(file, "w", format="mp4") as film:
+        video = film.add_stream("libx264", 30, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 320, 180, "yuv420p"
+        audio = film.add_stream("aac", SAMPLE_RATE, layout="mono")
+        for i in range(120):
+            picture = av.VideoFrame(320, 180, "yuv420p")
+            data, at = bytes(pattern.draw(i, start + i * 1000 // 30)), 0
+            for plane in picture.planes:
+                plane.update(data[at : at + plane.buffer_size])
+                at += plane.buffer_size
+            picture.pts = i
+            film.mux(video.encode(picture))
+            block = av.AudioFrame(format="s16", layout="mono", samples=1600)
+            block.planes[0].update(tone((start - late) * SAMPLE_RATE // 1000 + i * 1600, 1600))
+            block.sample_rate, block.pts = SAMPLE_RATE, i * 1600
+            film.mux(audio.encode(block))
+        film.mux(video.encode(None))
+        film.mux(audio.encode(None))
+    return file.getvalue()
+
+
+async def test_coded_pictures_are_described_as_they_were_sent() -> None:
+    async with _watched(encoded=True) as (page, pictures):
+        await page.wait_for_function("portholeUnits.length > 40")
+        received = await probe.received_units(page)
+    start = pictures.sent.index(received[0])
+    assert pictures.sent[start : start + len(received)] == received
+
+
+async def test_a_picture_without_a_time_code_is_not_read() -> None:
+    """A camera that is not ours: bars drawn by the page itself."""
+    async with browser() as chromium, visitor(chromium) as context:
+        page = await context.new_page()
+        body = "<!doctype html><canvas></canvas><video autoplay muted></video>"
+        await page.route(URL, lambda route: route.fulfill(body=body, content_type="text/html"))
+        await page.goto(URL)
+        await page.evaluate("""
+            const pen = document.querySelector('canvas').getContext('2d');
+            setInterval(() => pen.fillRect(Math.random() * 300, 0, 9, 150), 20);
+            document.querySelector('video').srcObject = pen.canvas.captureStream();
+        """)
+        seen = await probe.pictures(page, "video", seconds=0.5)
+        assert seen.frames
+        assert seen.codes == []
+
+
+async def test_a_killed_browser_is_gone() -> None:
+    async with browser() as chromium:
+        gone = asyncio.Event()
+        chromium.on("disconnected", lambda _: gone.set())
+        await kill(chromium)
+        await asyncio.wait_for(gone.wait(), 5)

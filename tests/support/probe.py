@@ -1,0 +1,120 @@
+"""What a page shows and sounds like, measured inside it; see page_probe.js."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+from playwright.async_api import Page
+
+from publisher.sources.pattern import TimeCode
+from tests.support.cameras import Nal
+
+PLAYER = "porthole-player"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as it was presented: when, at which size, and what it showed."""
+
+    media_time: float  # seconds
+    presented: int  # frames since the video began
+    wall: float  # milliseconds since the Unix epoch
+    width: int
+    height: int
+    code: TimeCode | None
+    flash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The frames that were presented during a while."""
+
+    frames: list[Frame]
+
+    @property
+    def codes(self) -> list[TimeCode]:
+        """The time codes that could be read."""
+        return [frame.code for frame in self.frames if frame.code]
+
+    @property
+    def rate(self) -> float:
+        """Presented frames a second, also those between that the probe was too late for."""
+        if len(self.frames) < 2:
+            return 0.0
+        first, last = self.frames[0], self.frames[-1]
+        return 1000 * (last.presented - first.presented) / (last.wall - first.wall)
+
+    @property
+    def delay(self) -> float:
+        """Milliseconds from the camera's drawing to the screen; the median."""
+        return median(frame.wall - frame.code.unix_ms for frame in self.frames if frame.code)
+
+    @property
+    def moves(self) -> bool:
+        """Whether every code that was read is later than the one before."""
+        ahead = all(a.unix_ms < b.unix_ms for a, b in pairwise(self.codes))
+        return ahead and len(self.codes) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Half a second of sound: its pitch, 0 when it is silent, and its RMS level, 1 at the most."""
+
+    hz: float
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How late picture and sound are, in milliseconds; each jump of the tone is measured."""
+
+    picture_delay: float
+    sound_delays: list[float]
+
+    @property
+    def offset(self) -> float:
+        """How much later than the picture the sound is; negative when it is earlier."""
+        return median(self.sound_delays) - self.picture_delay
+
+
+async def pictures(page: Page, target: str = PLAYER, *, seconds: float = 2.0) -> Pictures:
+    """The frames that the target presents in the next seconds."""
+    seen = await page.evaluate("([t, ms]) => portholeProbe.frames(t, ms)", [target, seconds * 1000])
+    return Pictures([_frame(frame) for frame in seen])
+
+
+async def sound(page: Page, target: str = PLAYER, *, seconds: float = 1.0) -> Sound:
+    """What the target plays in the end of the next seconds; muting it makes no difference.
+
+    To the page this counts as a visitor's touch.
+    """
+    heard = await page.evaluate("([t, ms]) => portholeProbe.sound(t, ms)", [target, seconds * 1000])
+    return Sound(**heard)
+
+
+async def sync(page: Page, target: str = PLAYER, *, seconds: float = 4.0) -> Sync:
+    """Compares picture and sound: the tone jumps when a full second begins by the time code."""
+    both = await page.evaluate("([t, ms]) => portholeProbe.both(t, ms)", [target, seconds * 1000])
+    delay = Pictures([_frame(frame) for frame in both["frames"]]).delay
+    # Which second a jump belongs to, nobody can hear: the one that fits the picture best.
+    return Sync(delay, [delay + (jump - delay + 500) % 1000 - 500 for jump in both["jumps"]])
+
+
+async def received_units(page: Page) -> list[tuple[Nal, ...]]:
+    """The coded pictures that an ``encoded`` page has received so far."""
+    units = await page.evaluate("portholeUnits")
+    return [tuple(Nal(*nal) for nal in unit) for unit in units]
+
+
+def _frame(seen: dict[str, Any]) -> Frame:
+    code = seen["code"] and TimeCode(seen["code"]["frame"], seen["code"]["unixMs"])
+    return Frame(
+        media_time=seen["mediaTime"],
+        presented=seen["presented"],
+        wall=seen["wall"],
+        width=seen["width"],
+        height=seen["height"],
+        code=code,
+        flash=seen["flash"],
+    )
