@@ -10,7 +10,7 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const player = /** @type {PortholePlayer} */ (byId('player'));
 const input = /** @type {HTMLInputElement} */ (byId('link'));
-const COPIED_FOR = 2_500; // ms that the button says so
+const COPIED_FOR = 2_500; // ms that it is said
 
 function arrive() {
   const link = parseFragment(location.hash);
@@ -46,8 +46,8 @@ byId('open').addEventListener('submit', (event) => {
 
 byId('copy').addEventListener('click', async () => {
   const copied = await copy(location.href);
-  byId('copy-label').textContent = copied ? 'Copied' : 'Copy the address bar';
-  setTimeout(() => (byId('copy-label').textContent = 'Copy link'), COPIED_FOR);
+  byId('copied').textContent = copied ? 'Copied' : 'Copy it from the address bar';
+  setTimeout(() => (byId('copied').textContent = ''), COPIED_FOR);
 });
 
 /** The clipboard's own interface exists on secure origins only. @param {string} text */

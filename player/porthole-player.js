@@ -205,6 +205,8 @@ export class PortholePlayer extends HTMLElement {
   #offerHelp(view, words) {
     const call = one(this.#root, '.call');
     const offer = this.#offer(view, words);
+    // Keys go on to be heard when the button that had the focus goes.
+    if (!offer && this.#root.activeElement === call) this.#stage.focus();
     call.hidden = offer === null;
     if (!offer || call.dataset.offer === offer) return;
     const [icon, text] = CALLS[offer];

@@ -18,6 +18,7 @@ from aiortc import (
     RTCSessionDescription,
     VideoStreamTrack,
 )
+from aiortc.mediastreams import AudioStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
@@ -86,6 +87,7 @@ class ScriptedRendezvous:
     cameras: list[Camera] = field(default_factory=list)
     knows_sessions: bool = True
     url: str = ""
+    site: str = ""  # a page of somebody's own, at /site.html
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
     _runner: web.AppRunner | None = None
     _site: web.TCPSite | None = None
@@ -94,8 +96,10 @@ class ScriptedRendezvous:
         """Listens on a free port of the loopback; ``url`` is the page."""
         app = web.Application()
         app.router.add_get("/ws", self._talk)
-        app.router.add_get("/", lambda _request: _page(PLAYER / "index.html"))
+        app.router.add_get("/", _page)
+        app.router.add_get("/site.html", self._site_page)
         app.router.add_static("/", PLAYER)
+        app.on_response_prepare.append(_for_any_page)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await self.listen()
@@ -150,6 +154,9 @@ class ScriptedRendezvous:
         """The types of everything that viewers said, in order."""
         return [message["type"] for message in self.heard]
 
+    async def _site_page(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self.site, content_type="text/html")
+
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -196,6 +203,7 @@ class ScriptedRendezvous:
         camera = Camera(RTCPeerConnection(RTCConfiguration(iceServers=[])), MovingPicture())
         self.cameras.append(camera)
         camera.connection.addTrack(camera.picture)
+        camera.connection.addTrack(AudioStreamTrack())  # silence, but there
         await camera.connection.setRemoteDescription(
             RTCSessionDescription(_without_names(offer["sdp"]), "offer")
         )
@@ -204,12 +212,12 @@ class ScriptedRendezvous:
         return {"type": "answer", "session": offer["session"], "sdp": sdp}
 
     async def _candidate(self, given: Json | None) -> None:
-        if not self.cameras or (given and ".local" in given["candidate"]):
-            return  # aioice would look for the name for a second
-        candidate = None
-        if given:
-            candidate = candidate_from_sdp(given["candidate"].removeprefix("candidate:"))
-            candidate.sdpMid = given["sdpMid"]
+        # aioice would look for a .local name for a second; without one it learns the browser's
+        # address from its checks, and so the end of its candidates must not be told either.
+        if not given or not self.cameras or ".local" in given["candidate"]:
+            return
+        candidate = candidate_from_sdp(given["candidate"].removeprefix("candidate:"))
+        candidate.sdpMid = given["sdpMid"]
         await self.cameras[-1].connection.addIceCandidate(candidate)
 
 
@@ -222,8 +230,13 @@ WELCOME: Json = {
 }
 
 
-async def _page(path: Path) -> web.FileResponse:
-    return web.FileResponse(path)
+async def _page(_request: web.Request) -> web.FileResponse:
+    return web.FileResponse(PLAYER / "index.html")
+
+
+async def _for_any_page(_request: web.Request, response: web.StreamResponse) -> None:
+    # A module script of another origin is fetched with CORS (HTML, "fetch a module script").
+    response.headers["Access-Control-Allow-Origin"] = "*"
 
 
 def _without_names(sdp: str) -> str:
