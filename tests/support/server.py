@@ -48,7 +48,7 @@ async def running_server(
     """A Server on 127.0.0.1 and a free port; names are forgotten unless ``state`` is given."""
     chosen = msgspec.convert({"listen": ("127.0.0.1:0",), **settings}, Settings)
     doors = door_limits or DoorLimits(
-        per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.5
+        per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.1
     )
     server = Server(chosen, limits=limits, door_limits=doors, store=store, tick=tick)
     await server.start()
