@@ -158,8 +158,15 @@ button svg { display: block; width: 24px; height: 24px; }
   transition: opacity .25s ease;
 }
 .gap { flex: 1; }
-.bar button { display: grid; place-items: center; padding: 0; border-radius: 12px; background: transparent; }
-.bar button:hover, .bar button[aria-pressed="true"] { background: rgb(255 255 255 / .16); }
+.bar button {
+  display: grid;
+  place-items: center;
+  padding: 0;
+  border-radius: 12px;
+  background: rgb(8 13 20 / .6);
+  transition: background .2s ease;
+}
+.bar button:hover, .bar button[aria-pressed="true"] { background: rgb(58 78 98 / .92); }
 @media (hover: hover) {
   .stage.has-picture:not(.has-message, :hover, :focus-within) .bar { opacity: 0; }
   .stage.at-rest .bar { opacity: 0; }

@@ -111,10 +111,15 @@ export class Viewer {
     else if (message.type === 'waiting') this.#happened('cameraAwaited');
     else if (message.type === 'joined') this.#admitted(message);
     else if (message.type === 'error') this.#refused(message);
-    else if ('session' in message && message.session === this.#session?.id) this.#ofSession(message);
+    else if ('session' in message && message.session === this.#joined?.session) this.#ofSession(message);
   }
 
-  /** @param {wire.ServerMessage} message */
+  /**
+   * Media is often faster than signalling: the end of a session that is closed already still says
+   * why it closed.
+   *
+   * @param {wire.ServerMessage} message
+   */
   #ofSession(message) {
     if (message.type === 'answer') this.#session?.answered(message.sdp);
     else if (message.type === 'candidate') this.#session?.candidate(message.candidate);
@@ -162,7 +167,8 @@ export class Viewer {
     const from = this.#view.state;
     const { to, effects } = step(from, event);
     for (const effect of effects) this.#perform[effect](reason?.code ?? '');
-    this.#update({ state: to, ...this.#because(from, to, event, reason) });
+    const closed = effects.includes('closeMedia') ? { picture: false, stalled: false } : {};
+    this.#update({ state: to, ...closed, ...this.#because(from, to, event, reason) });
   }
 
   /**
@@ -176,6 +182,8 @@ export class Viewer {
    */
   #because(from, to, event, reason) {
     if (from === 'waiting' && event === 'refused') return { reason: null };
+    if (from === 'ended' && event !== 'started') return {};
+    if (event === 'started') return { reason: null, source: null };
     if (to === 'waiting') return { source: null, ...(reason && { reason }) };
     if (to === 'playing') return { reason: null };
     if (event === 'admitted') return { source: this.#joined?.source ?? null };
@@ -254,7 +262,6 @@ export class Viewer {
     this.face.freeze();
     this.#session?.close();
     this.#session = this.#report = this.#figures = null;
-    this.#update({ picture: false, stalled: false });
   }
 
   /** @param {string} reason */

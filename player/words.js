@@ -51,6 +51,9 @@ const LOSSES = {
   offer_timeout: ['Setting up took too long', BY_ITSELF],
 };
 
+/** A connection may be lost, and a join refused, while either is under way. */
+const SETBACKS = { ...REFUSALS, ...LOSSES };
+
 /** Why it is over. @type {Record<string, Text>} */
 const ENDINGS = {
   no_h264: [
@@ -95,7 +98,7 @@ const WORDS = {
   idle: () => say('quiet', 'Off', ['Not watching', '']),
   joining: ({ reason }) =>
     reason
-      ? say('warning', 'Trying', text(REFUSALS, reason, ['The server refused', BY_ITSELF]))
+      ? say('warning', 'Trying', text(SETBACKS, reason, ['The server refused', BY_ITSELF]))
       : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']),
   waiting: ({ reason }) =>
     say('busy', 'Waiting', (reason && WAITING_AFTER.has(reason.code) && LOSSES[reason.code]) || WAITING),
@@ -143,7 +146,7 @@ const NO_PICTURE = ['No picture arrives', 'The connection is there, but the came
 
 /** @param {Seen} seen @returns {Text} */
 const ofLoss = ({ reason }) =>
-  text({ ...REFUSALS, ...LOSSES }, reason, ['The session ended', `Joining again. ${BY_ITSELF}`]);
+  text(SETBACKS, reason, ['The session ended', `Joining again. ${BY_ITSELF}`]);
 
 /**
  * Our title for the code, and the other side's sentence where it sent one about this very case.

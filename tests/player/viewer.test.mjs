@@ -227,6 +227,21 @@ scene('a camera that was stopped: said so while waiting for it', async (it, worl
   assert.deepEqual([it.state, it.reason, it.frozen], ['waiting', 'camera_stopped', 1]);
 });
 
+scene('a camera that closes its media before the word of it arrives is still said to have stopped', async (it, world) => {
+  await it.play();
+  world.peer.becomes('failed');
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'camera_stopped']);
+});
+
+scene('a picture that goes is never called anything in between', async (it, world) => {
+  const told = [];
+  await it.play();
+  it.viewer.face.changed = ({ state, picture }) => told.push([state, picture]);
+  world.peer.becomes('failed');
+  assert.deepEqual(told, [['reconnecting', false]]);
+});
+
 scene('the camera’s state is passed on, with its reason', async (it) => {
   await it.play();
   await it.says({ type: 'source', state: 'lost', code: 'source_unreachable', message: 'Nothing answers.' });
