@@ -119,6 +119,12 @@ class OpenTestCamera:
         self._interrupted.set()
 
 
+def _epoch() -> int:
+    """The wall-clock time, in nanoseconds, at which the monotonic clock was zero."""
+    # A pause between the two readings makes the difference too small, never too large.
+    return max(time.time_ns() - time.monotonic_ns() for _ in range(3))
+
+
 class _Track(Protocol):
     """Something that is due again and again; ``due`` is a monotonic time in nanoseconds."""
 
@@ -153,7 +159,7 @@ class _Pictures:
 
     def make(self) -> Iterator[Packet]:
         made = time.monotonic_ns()
-        for coded in self._encoder.encode(self._draw()):
+        for coded in self._encoder.encode(self._draw((made + _epoch()) // 1_000_000)):
             # libx264 puts them into the extradata instead when it is asked for that.
             head = self._parameter_sets if coded.is_keyframe else b""
             yield Packet(
@@ -164,8 +170,8 @@ class _Pictures:
         late = time.monotonic_ns() - self.due
         self.due += max(0, late // self._period) * self._period
 
-    def _draw(self) -> av.VideoFrame:
-        data = memoryview(self._pattern.draw(self._frame, time.time_ns() // 1_000_000))
+    def _draw(self, unix_ms: int) -> av.VideoFrame:
+        data = memoryview(self._pattern.draw(self._frame, unix_ms))
         at = 0
         for plane in self._picture.planes:
             plane.update(bytes(data[at : at + plane.buffer_size]))
@@ -231,7 +237,7 @@ class _Sound:
 
     def _record(self) -> av.AudioFrame:
         begin = self._start + self._samples * _NS // SAMPLE_RATE
-        wall = (begin - time.monotonic_ns() + time.time_ns()) * SAMPLE_RATE // _NS
+        wall = (begin + _epoch()) * SAMPLE_RATE // _NS
         if abs(wall - self._wall) > self._OUT_OF_STEP:
             self._wall = wall
         block = av.AudioFrame(format="s16", layout="mono", samples=self._BLOCK)

@@ -106,9 +106,11 @@ class Feeder:
         self._stopped.set()
 
     def _run(self) -> None:
-        while (start := self._now()) is None:
+        # Only a playing pipeline has the base time that its running time counts from.
+        while self._picture.get_state(0).state != Gst.State.PLAYING:
             if self._stopped.wait(0.005):
                 return
+        start = self._now()
         frames, blocks = 0, 2  # a little later, so that no time is below zero
         while True:
             picture_due = start + frames * Gst.SECOND // FPS
@@ -123,10 +125,9 @@ class Feeder:
                 self._push_sound(sound_due)
                 blocks += 1
 
-    def _now(self) -> int | None:
-        """The pipeline's running time, in nanoseconds; None while it has no clock."""
-        now = self._picture.get_current_running_time()
-        return None if now == Gst.CLOCK_TIME_NONE else now
+    def _now(self) -> int:
+        """The pipeline's running time, in nanoseconds."""
+        return self._picture.get_current_running_time()
 
     def _push_picture(self, frame: int) -> None:
         at = self._now()

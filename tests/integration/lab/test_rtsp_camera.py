@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from statistics import median
 from typing import Any
 
@@ -122,8 +122,9 @@ def test_each_variant_sends_what_its_name_says(
     assert (film.reordered > 0) == (variant == "b-frames")
 
     numbers = [code.frame for _, code in film.codes]
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    assert median(film.delays) < 0.7
+    assert all(before < after for before, after in pairwise(numbers))
+    assert len(numbers) > 20
+    assert median(film.delays) < 1.5
 
     received = film.units[1:]
     start = sent.index(received[0])
