@@ -266,4 +266,5 @@ function signallingUrl(server) {
   return url.href;
 }
 
-customElements.define('porthole-player', PortholePlayer);
+// Two servers' scripts in one page: the first one's element serves both.
+if (!customElements.get('porthole-player')) customElements.define('porthole-player', PortholePlayer);

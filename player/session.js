@@ -150,9 +150,14 @@ export class MediaSession {
   }
 }
 
-/** Whether this browser can receive what cameras send. */
-export function playsH264() {
-  return h264().some(isH264);
+/**
+ * What this browser lacks to receive what cameras send; null when it has everything.
+ *
+ * @returns {'no_webrtc' | 'no_h264' | null}
+ */
+export function lacking() {
+  if (!('RTCPeerConnection' in globalThis)) return 'no_webrtc'; // switched off, or very old
+  return h264().some(isH264) ? null : 'no_h264';
 }
 
 /** H.264 and retransmission of it: a camera's pictures are passed on as they are. */

@@ -38,7 +38,7 @@ p, dl, dd { margin: 0; }
 }
 .stage:fullscreen { border-radius: 0; max-height: none; background: #000; }
 .stage:focus-visible { outline: var(--ring); outline-offset: 3px; box-shadow: var(--ring-gap); }
-.stage:fullscreen:focus-visible { outline-offset: -3px; }
+.stage:fullscreen:focus-visible { outline: none; } /* it is all there is */
 
 video, .still {
   position: absolute;
@@ -166,9 +166,10 @@ button svg { display: block; width: 24px; height: 24px; }
   background: rgb(8 13 20 / .6);
   transition: background .2s ease;
 }
-.bar button:hover, .bar button[aria-pressed="true"] { background: rgb(58 78 98 / .92); }
+.bar button[aria-pressed="true"] { background: rgb(58 78 98 / .92); }
 @media (hover: hover) {
-  .stage.has-picture:not(.has-message, :hover, :focus-within) .bar { opacity: 0; }
+  .bar button:hover { background: rgb(58 78 98 / .92); }
+  .stage.has-picture:not(.has-message, :hover, :focus-visible, :has(:focus-visible)) .bar { opacity: 0; }
   .stage.at-rest .bar { opacity: 0; }
   .stage.at-rest { cursor: none; }
 }
@@ -222,7 +223,7 @@ button svg { display: block; width: 24px; height: 24px; }
   .chip { top: 10px; left: 10px; }
   .detail { font-size: 14px; line-height: 1.4; }
   .has-picture .message, .has-still .message, [data-tone="error"] .message { padding: 12px 14px; }
-  .panel { top: 54px; right: 10px; width: calc(100% - 20px); max-height: calc(100% - 54px - 62px); padding: 8px 14px; }
+  .panel { top: 54px; right: 10px; width: calc(100% - 20px); max-height: calc(100% - 54px - 62px); padding: 6px 14px; font-size: 13px; line-height: 1.44; }
   .panel dl { gap: 0 16px; }
 }
 

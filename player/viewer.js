@@ -8,7 +8,7 @@
 import { Backoff } from './backoff.js';
 import { refusal, step } from './machine.js';
 import { joinProof, viewerVerifier } from './proof.js';
-import { MediaSession, playsH264 } from './session.js';
+import { lacking, MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
 import { figures } from './stats.js';
 import { FrameWatch } from './watch.js';
@@ -82,8 +82,9 @@ export class Viewer {
 
   /** Joins, and keeps at it until `stop`. */
   start() {
-    if (playsH264()) this.#happened('started');
-    else this.#happened('rejected', { code: 'no_h264', message: '' });
+    const missing = lacking();
+    if (missing) this.#happened('rejected', { code: missing, message: '' });
+    else this.#happened('started');
   }
 
   /** Leaves the room, politely. Idempotent. */
@@ -254,6 +255,7 @@ export class Viewer {
   #connected() {
     this.#watch = new FrameWatch(performance.now());
     this.#meter = setInterval(() => void this.#measure(), MEASURE_EVERY);
+    void this.#measure();
     this.#happened('mediaConnected');
   }
 

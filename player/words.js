@@ -56,6 +56,10 @@ const SETBACKS = { ...REFUSALS, ...LOSSES };
 
 /** Why it is over. @type {Record<string, Text>} */
 const ENDINGS = {
+  no_webrtc: [
+    'This browser cannot make the connection',
+    'WebRTC is switched off here, or the browser is too old. Allow WebRTC, or use another browser.',
+  ],
   no_h264: [
     'This browser cannot show H.264',
     'Cameras send H.264 video, and this browser has no decoder for it. Use Chrome, Edge or Safari; in Firefox, enable the OpenH264 plugin.',

@@ -255,6 +255,12 @@ scene('a browser without H.264 is told so, and nobody is bothered', async (it, w
   assert.deepEqual([it.state, it.reason, world.sockets.length], ['ended', 'no_h264', 0]);
 });
 
+scene('a browser without WebRTC is told so', async (it) => {
+  delete globalThis.RTCPeerConnection;
+  it.viewer.start();
+  assert.deepEqual([it.state, it.reason], ['ended', 'no_webrtc']);
+});
+
 scene('a refusal for good ends it, and only a new start begins again', async (it, world) => {
   await it.join();
   await it.says({ type: 'error', code: 'room_malformed', message: '?' });
