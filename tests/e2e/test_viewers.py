@@ -1,0 +1,110 @@
+"""Many viewers at once: each comes and goes without the others noticing, and leaves nothing."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from playwright.async_api import Browser
+
+from tests.support import browser as browsers
+from tests.support.browser import page_at
+from tests.support.daemon import publisher
+from tests.support.light_viewer import Link, come_and_go
+from tests.support.player import Player
+from tests.support.server import Program
+from tests.support.waiting import until
+
+SMALL = "test:?size=320x192&fps=30&bitrate=200000"  # eight decoders share the machine
+FREE_WITHIN = 15.0  # seconds
+
+
+def start(rendezvous: Program, *words: str) -> list[str]:
+    """A publisher of a small picture."""
+    server = f"127.0.0.1:{rendezvous.port}"
+    return ["start", "--server", server, "--room", "MyRoom", "--source", SMALL, *words]
+
+
+async def test_eight_watch_and_however_some_leave_the_others_see_on(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        camera = await stack.enter_async_context(publisher(*start(rendezvous), state=tmp_path))
+        link = await camera.link()
+        idle = camera.sockets
+        victim = await stack.enter_async_context(browsers.browser(autoplay=True))
+        staying = [await stack.enter_async_context(page_at(chromium, link)) for _ in range(5)]
+        leaving = await stack.enter_async_context(page_at(chromium, link))
+        closing = await stack.enter_async_context(page_at(chromium, link))
+        killed = await victim.new_page()
+        await killed.goto(link)
+        players = [Player(page) for page in (*staying, leaving, closing, killed)]
+        await asyncio.gather(*(player.live(within=30) for player in players))
+        assert camera.sockets > idle
+
+        before = [await player.frames() for player in players[:5]]
+        await leaving.goto("about:blank")
+        await closing.close()
+        await browsers.kill(victim)
+        await until(lambda: "5 left" in camera.terminal, FREE_WITHIN)
+        for player, shown in zip(players[:5], before, strict=True):
+            await player.moves()
+            assert await player.frames() > shown  # a new connection would count from zero
+        for page in staying:
+            await page.close()
+        await until(lambda: camera.sockets == idle, FREE_WITHIN)
+
+
+async def test_a_viewer_too_many_is_told_so(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    async with (
+        publisher(*start(rendezvous, "--viewers", "1"), state=tmp_path) as camera,
+        page_at(chromium, await camera.link()) as first,
+    ):
+        await Player(first).live()
+        async with page_at(chromium, first.url) as second:
+            await Player(second).says("All places are taken")
+        await Player(first).moves()
+
+
+async def test_a_link_without_its_secret_opens_nothing(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    async with publisher(*start(rendezvous), state=tmp_path) as camera:
+        link = await camera.link()
+        for guess in (link.rpartition(".")[0], f"{link[:-4]}AAAA", link.replace("MyRoom", "Other")):
+            async with page_at(chromium, guess) as page:
+                await Player(page).says("No camera under this link yet")
+
+
+async def test_a_public_room_needs_no_secret(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    async with publisher(*start(rendezvous, "--public"), state=tmp_path) as camera:
+        link = await camera.link()
+        assert link.endswith("/#MyRoom")
+        async with page_at(chromium, link) as page:
+            await Player(page).live()
+
+
+async def test_a_room_is_not_taken_by_another_camera(rendezvous: Program, tmp_path: Path) -> None:
+    async with publisher(*start(rendezvous), state=tmp_path / "a") as owner:
+        await owner.link()
+        async with publisher(*start(rendezvous), state=tmp_path / "b") as thief:
+            await thief.says("room_unavailable")
+            assert await thief.process.wait() == 1
+        assert owner.process.returncode is None
+
+
+async def test_joining_and_leaving_again_and_again_costs_nothing(
+    rendezvous: Program, tmp_path: Path
+) -> None:
+    """Memory settles in the first hundred, when the allocator has found its arenas."""
+    async with publisher(*start(rendezvous), state=tmp_path) as camera:
+        link = Link.parse(await camera.link())
+        idle = camera.sockets
+        await come_and_go(link, times=100)
+        settled = camera.rss
+        await come_and_go(link, times=200)
+        await until(lambda: camera.sockets == idle, FREE_WITHIN)
+        assert camera.rss - settled < 6 * 1024 * 1024

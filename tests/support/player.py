@@ -1,0 +1,65 @@
+"""The player in a page, as a test sees it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.support.waiting import until
+
+_PLAYER = "document.querySelector('porthole-player')"
+_FRAMES = f"{_PLAYER}?.video.getVideoPlaybackQuality().totalVideoFrames ?? 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """Reads the element `porthole-player` of a page."""
+
+    page: Page
+
+    async def words(self) -> str:
+        """What the page tells its visitor right now."""
+        words = await self.page.evaluate(f"{_PLAYER}?.words")
+        return " ".join(words[k] for k in ("chip", "title", "detail")) if words else ""
+
+    async def says(self, text: str, within: float = 15.0) -> None:
+        """Waits until the page says something that holds the text."""
+        try:
+            await until(lambda: self._says(text), within)
+        except TimeoutError:
+            said = await self.words()
+            raise AssertionError(f"The page does not say “{text}” but “{said}”.") from None
+
+    async def _says(self, text: str) -> bool:
+        return text in await self.words()
+
+    async def live(self, within: float = 15.0) -> None:
+        """Waits for a moving picture."""
+        await self.says("Live", within)
+        await self.moves(within)
+
+    async def frames(self) -> int:
+        """Pictures that the current connection has shown."""
+        return int(await self.page.evaluate(_FRAMES))
+
+    async def moves(self, within: float = 10.0) -> None:
+        """Waits for ten more pictures."""
+        before = await self.frames()
+        await until(lambda: self._more_than(before + 10), within)
+
+    async def _more_than(self, count: int) -> bool:
+        return await self.frames() > count
+
+    async def stats(self) -> dict[str, Any]:
+        """The figures of the statistics panel."""
+        return dict(await until(lambda: self.page.evaluate(f"{_PLAYER}.stats()")))
+
+    async def shows_last_frame(self) -> bool:
+        """Whether a picture is on the screen, running or kept."""
+        return bool(
+            await self.page.evaluate(f"""() => {{
+                const player = {_PLAYER};
+                const stage = player.shadowRoot.querySelector('.stage');
+                return stage.matches('.has-picture, .has-still') && player.video.videoWidth > 0;
+            }}""")
+        )
