@@ -95,8 +95,8 @@
 
   /** Null when the video has gone on to another frame already. */
   function describe(video, { mediaTime, presentedFrames, expectedDisplayTime }) {
-    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;
-    const picture = new VideoFrame(video);
+    const picture = grabbed(video);
+    if (!picture) return null;
     try {
       if (Math.abs(picture.timestamp / 1e6 - mediaTime) > 0.001) return null;
       const wall = Date.now() - performance.now() + expectedDisplayTime;
@@ -105,6 +105,16 @@
       return { mediaTime, presented: presentedFrames, wall, width, height, code, flash };
     } finally {
       picture.close();
+    }
+  }
+
+  function grabbed(video) {
+    try {
+      return new VideoFrame(video);
+    } catch (error) {
+      // A video that is being reset has a frame to present and none to give.
+      if (error.name === 'InvalidStateError') return null;
+      throw error;
     }
   }
 
