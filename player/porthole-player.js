@@ -10,11 +10,13 @@
  * `porthole-error` (detail: code, title, detail) when only a person can help.
  */
 
+import { Call } from './call.js';
 import { Controls } from './controls.js';
-import { ICONS, TONES } from './icons.js';
+import { TONES } from './icons.js';
 import { Screen } from './screen.js';
 import { dress } from './style.js';
 import { markup, one } from './template.js';
+import { NOTHING } from './view.js';
 import { Viewer } from './viewer.js';
 import { describe, rows } from './words.js';
 
@@ -30,12 +32,15 @@ export class PortholePlayer extends HTMLElement {
   #screen;
   /** @type {Controls} */
   #controls;
+  /** @type {Call} */
+  #call;
   /** @type {Viewer | null} */
   #viewer = null;
   /** @type {string | null} */
   #secret = null;
   /** @type {Words | null} */
   #words = null;
+  #said = '';
   #restarting = false;
 
   constructor() {
@@ -51,7 +56,7 @@ export class PortholePlayer extends HTMLElement {
     this.#screen.video.muted = true;
     this.#controls = new Controls(this.#root, this.#screen.video);
     this.#stage.addEventListener('fullscreenchange', () => this.#refresh());
-    one(this.#root, '.call').addEventListener('click', () => this.#called());
+    this.#call = new Call(this.#stage, (offer) => this.#taken(offer));
     this.#refresh();
   }
 
@@ -167,7 +172,7 @@ export class PortholePlayer extends HTMLElement {
   // ── what is to be seen ─────────────────────────────────────────────────────────────────────
 
   #refresh() {
-    const view = this.#viewer?.view ?? IDLE;
+    const view = this.#viewer?.view ?? NOTHING;
     const words = describe({ ...view, paused: this.#screen.paused });
     const { videoWidth, videoHeight } = this.#screen.video;
     if (view.picture && videoWidth) this.#stage.style.setProperty('--aspect', `${videoWidth} / ${videoHeight}`);
@@ -175,11 +180,13 @@ export class PortholePlayer extends HTMLElement {
     this.#stage.classList.toggle('has-still', this.#screen.hasStill && !view.picture);
     this.#stage.classList.toggle('has-message', words.title !== '');
     this.#controls.refresh(this.#screen.hasSound);
-    this.#offerHelp(view, words);
-    if (!same(words, this.#words)) this.#say(words, view);
+    this.#call.show(this.#offer(view, words));
+    const said = JSON.stringify([view.state, words]);
+    if (said !== this.#said) this.#say(words, view);
+    this.#said = said;
   }
 
-  /** @param {Words} words @param {import('./viewer.js').View} view */
+  /** @param {Words} words @param {import('./view.js').View} view */
   #say(words, view) {
     this.#words = words;
     this.#stage.dataset.tone = words.tone;
@@ -201,21 +208,7 @@ export class PortholePlayer extends HTMLElement {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
-  /** The one big button: to play, to hear, or to try again. @param {import('./viewer.js').View} view @param {Words} words */
-  #offerHelp(view, words) {
-    const call = one(this.#root, '.call');
-    const offer = this.#offer(view, words);
-    // Keys go on to be heard when the button that had the focus goes.
-    if (!offer && this.#root.activeElement === call) this.#stage.focus();
-    call.hidden = offer === null;
-    if (!offer || call.dataset.offer === offer) return;
-    const [icon, text] = CALLS[offer];
-    call.dataset.offer = offer;
-    one(call, '.icon').innerHTML = icon;
-    one(call, '.label').textContent = text;
-  }
-
-  /** @param {import('./viewer.js').View} view @param {Words} words @returns {keyof CALLS | null} */
+  /** @param {import('./view.js').View} view @param {Words} words @returns {import('./call.js').Offer | null} */
   #offer(view, words) {
     if (this.getAttribute('controls') === 'off') return null;
     if (view.state === 'ended') return 'again';
@@ -224,8 +217,8 @@ export class PortholePlayer extends HTMLElement {
     return audible && this.muted ? 'hear' : null;
   }
 
-  #called() {
-    const { offer } = one(this.#root, '.call').dataset;
+  /** @param {import('./call.js').Offer} offer */
+  #taken(offer) {
     if (offer === 'again') return this.start();
     if (offer === 'hear') this.#screen.video.muted = false;
     void this.#screen.play();
@@ -240,18 +233,6 @@ export class PortholePlayer extends HTMLElement {
   }
 }
 
-const CALLS = /** @type {const} */ ({
-  play: [ICONS.play, 'Tap to play'],
-  hear: [ICONS.muted, 'Tap to hear'],
-  again: [ICONS.again, 'Try again'],
-});
-
-/** @type {import('./viewer.js').View} */
-const IDLE = { state: 'idle', reason: null, source: null, picture: false, stalled: false };
-
-/** @param {Words} a @param {Words | null} b */
-const same = (a, b) => b !== null && a.tone === b.tone && a.chip === b.chip && a.title === b.title && a.detail === b.detail;
-
 /** @param {string} name @param {string} text */
 function cell(name, text) {
   const element = document.createElement(name);
@@ -261,9 +242,13 @@ function cell(name, text) {
 
 /** @param {string | null} server */
 function signallingUrl(server) {
-  const url = new URL('/ws', server || import.meta.url);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url.href;
+  try {
+    const url = new URL('/ws', server || import.meta.url);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    return url.href;
+  } catch {
+    return 'about:invalid'; // the attempt to connect fails, and is explained
+  }
 }
 
 // Two servers' scripts in one page: the first one's element serves both.

@@ -7,27 +7,17 @@
 
 import { Backoff } from './backoff.js';
 import { refusal, step } from './machine.js';
+import { Meter } from './meter.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { lacking, MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
-import { figures } from './stats.js';
-import { FrameWatch } from './watch.js';
+import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
 
 const FIRST_RETRY = 1_000; // ms; a refused join is asked again, gently
 const LONGEST_RETRY = 5_000; // ms
-const MEASURE_EVERY = 1_000; // ms
 
-/** @typedef {{ code: string, message: string }} Reason */
-/**
- * @typedef {{
- *   state: import('./machine.js').State,
- *   reason: Reason | null,
- *   source: wire.SourceFacts | null,
- *   picture: boolean,
- *   stalled: boolean,
- * }} View What there is to say. `picture`: this session has shown one.
- */
+/** @typedef {import('./view.js').View} View */
 /**
  * @typedef {{
  *   show: (stream: MediaStream) => void,
@@ -39,25 +29,22 @@ const MEASURE_EVERY = 1_000; // ms
 
 export class Viewer {
   /** @type {View} */
-  #view = { state: 'idle', reason: null, source: null, picture: false, stalled: false };
+  #view = NOTHING;
   /** @type {wire.Joined | null} */
   #joined = null;
   /** @type {MediaSession | null} */
   #session = null;
-  /** @type {import('./stats.js').Report | null} */
-  #report = null;
+  /** @type {Meter | null} */
+  #meter = null;
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
-  #watch = new FrameWatch(0);
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #meter;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
   #retries = new Backoff(FIRST_RETRY, LONGEST_RETRY);
   /** The first attempt after a loss does not wait. */
   #atOnce = true;
   #retryAfter = 0;
-  /** @type {{ event: import('./machine.js').Event, reason: Reason | null }[]} */
+  /** @type {import('./view.js').Happening[]} */
   #events = [];
 
   /**
@@ -155,7 +142,7 @@ export class Viewer {
    * bring about the next one.
    *
    * @param {import('./machine.js').Event} event
-   * @param {Reason | null} reason
+   * @param {import('./view.js').Reason | null} reason
    */
   #happened(event, reason = null) {
     this.#events.push({ event, reason });
@@ -163,32 +150,14 @@ export class Viewer {
     for (; this.#events.length > 0; this.#events.shift()) this.#take(this.#events[0]);
   }
 
-  /** @param {{ event: import('./machine.js').Event, reason: Reason | null }} what */
-  #take({ event, reason }) {
+  /** @param {import('./view.js').Happening} happening */
+  #take(happening) {
     const from = this.#view.state;
-    const { to, effects } = step(from, event);
-    for (const effect of effects) this.#perform[effect](reason?.code ?? '');
+    const { to, effects } = step(from, happening.event);
+    for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
     const closed = effects.includes('closeMedia') ? { picture: false, stalled: false } : {};
-    this.#update({ state: to, ...closed, ...this.#because(from, to, event, reason) });
-  }
-
-  /**
-   * What to tell people with the new state. A reason stays until another state is reached, so
-   * that the pauses between attempts are explained.
-   *
-   * @param {import('./machine.js').State} from
-   * @param {import('./machine.js').State} to
-   * @param {import('./machine.js').Event} event
-   * @param {Reason | null} reason
-   */
-  #because(from, to, event, reason) {
-    if (from === 'waiting' && event === 'refused') return { reason: null };
-    if (from === 'ended' && event !== 'started') return {};
-    if (event === 'started') return { reason: null, source: null };
-    if (to === 'waiting') return { source: null, ...(reason && { reason }) };
-    if (to === 'playing') return { reason: null };
-    if (event === 'admitted') return { source: this.#joined?.source ?? null };
-    return reason ? { reason } : {};
+    const opened = effects.includes('openMedia') ? { source: this.#joined?.source ?? null } : {};
+    this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });
   }
 
   // ── effects ────────────────────────────────────────────────────────────────────────────────
@@ -243,27 +212,32 @@ export class Viewer {
   #openMedia() {
     if (!this.#joined) return;
     clearTimeout(this.#retry);
-    this.#session = new MediaSession(this.#joined, {
-      say: (message) => this.signalling.send(message),
-      stream: (stream) => this.face.show(stream),
-      connected: () => this.#connected(),
-      lost: (code) => this.#happened('mediaLost', { code, message: '' }),
-    });
-    void this.#session.open();
+    const lost = (/** @type {string} */ code) => this.#happened('mediaLost', { code, message: '' });
+    try {
+      this.#session = new MediaSession(this.#joined, {
+        say: (message) => this.signalling.send(message),
+        stream: (stream) => this.face.show(stream),
+        connected: () => this.#connected(),
+        lost,
+      });
+      void this.#session.open();
+    } catch {
+      lost('offer_failed'); // an ICE server's address that this browser does not take
+    }
   }
 
   #connected() {
-    this.#watch = new FrameWatch(performance.now());
-    this.#meter = setInterval(() => void this.#measure(), MEASURE_EVERY);
-    void this.#measure();
+    const session = this.#session;
+    if (!session) return;
+    this.#meter = new Meter(() => session.report(), (told, stalled) => this.#measured(told, stalled));
     this.#happened('mediaConnected');
   }
 
   #closeMedia() {
-    clearInterval(this.#meter);
+    this.#meter?.stop();
     this.face.freeze();
     this.#session?.close();
-    this.#session = this.#report = this.#figures = null;
+    this.#session = this.#meter = this.#figures = null;
   }
 
   /** @param {string} reason */
@@ -271,14 +245,11 @@ export class Viewer {
     if (this.#session) this.signalling.send(wire.end(this.#session.id, reason));
   }
 
-  async #measure() {
-    const session = this.#session;
-    const report = /** @type {import('./stats.js').Report | undefined} */ (await session?.report());
-    if (!report || session !== this.#session) return;
-    this.#figures = figures(this.#report, report);
-    this.#report = report;
-    this.#update({ stalled: this.#watch.stalled(this.#figures.frames, performance.now()) });
-    this.face.measured(this.#figures);
+  /** @param {import('./stats.js').Figures} told @param {boolean} stalled */
+  #measured(told, stalled) {
+    this.#figures = told;
+    this.#update({ stalled });
+    this.face.measured(told);
   }
 
   /** @param {Partial<View>} facts */

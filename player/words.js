@@ -8,7 +8,7 @@
 /** @typedef {'quiet' | 'busy' | 'live' | 'warning' | 'error'} Tone */
 /** @typedef {{ tone: Tone, chip: string, title: string, detail: string }} Words No title: the picture says it all. */
 /** @typedef {[title: string, detail: string]} Text */
-/** @typedef {import('./viewer.js').View} View */
+/** @typedef {import('./view.js').View} View */
 /** @typedef {View & { paused: boolean }} Seen */
 
 const BY_ITSELF = 'This page keeps trying by itself.';
@@ -156,7 +156,7 @@ const ofLoss = ({ reason }) =>
  * Our title for the code, and the other side's sentence where it sent one about this very case.
  *
  * @param {Record<string, Text>} texts
- * @param {import('./viewer.js').Reason | null} said
+ * @param {import('./view.js').Reason | null} said
  * @param {Text} otherwise
  * @returns {Text}
  */

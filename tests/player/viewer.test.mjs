@@ -270,6 +270,29 @@ scene('a refusal for good ends it, and only a new start begins again', async (it
   assert.deepEqual([it.state, world.sockets.length], ['joining', 2]);
 });
 
+scene('ICE servers that the browser does not take are said to be no way, and tried again', async (it, world) => {
+  await it.join();
+  globalThis.RTCPeerConnection = class {
+    constructor() {
+      throw new DOMException('turn:', 'SyntaxError');
+    }
+  };
+  await it.says(SESSION);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'offer_failed']);
+  await world.pass(0);
+  assert.deepEqual(world.socket.said.slice(2), ['join']);
+});
+
+scene('what the camera said before signalling was lost is not believed afterwards', async (it, world) => {
+  await it.play();
+  await it.says({ type: 'source', state: 'lost', code: 'source_unreachable' });
+  world.socket.breaks();
+  assert.equal(it.viewer.view.source.state, 'lost');
+  await world.pass(500);
+  world.socket.welcomes();
+  assert.equal(it.viewer.view.source, null);
+});
+
 scene('a page that may not connect at all says so', async (it) => {
   globalThis.WebSocket = class {
     constructor() {
