@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from rendezvous.program.logs import room_hash
 from rendezvous.relay.counters import Counters
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.effects import (
@@ -98,6 +99,7 @@ class Hub:
         """Closes every connection and stops time. Idempotent."""
         for connection in tuple(self._connections.values()):
             connection.close()
+            self.lost(connection)
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -216,6 +218,7 @@ class Hub:
             epoch = await self._store.claim(RoomId(claim.room), question.owner, claim.verifier)
         except RoomTakenError:
             return ClaimRefused(question.connection)
+        log.info("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
         return RoomClaimed(question.connection, claim, epoch)
 
     async def _look_up(self, question: LookUpRoom) -> Fact:

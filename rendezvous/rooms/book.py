@@ -20,6 +20,10 @@ from rendezvous.wire.messages import (
 SENTENCE_LENGTH = 500  # what the vocabulary allows
 
 
+ResumeKey = tuple[RoomId, SessionId, str]
+"""Both members must name the same room, session and secret: nobody can occupy another's."""
+
+
 @dataclass(slots=True)
 class Peer:
     """A connection, and what it has become."""
@@ -37,6 +41,8 @@ class Peer:
     room: RoomId | None = None
     session: SessionId | None = None
     """A viewer's only session; a camera's are those of its room."""
+    held: set[ResumeKey] = field(default_factory=set)
+    """Resumes that wait for the other member's."""
 
 
 @dataclass(slots=True)
@@ -77,10 +83,6 @@ class HeldResume:
     connection: ConnectionId
     role: Role
     until: float
-
-
-ResumeKey = tuple[RoomId, SessionId, str]
-"""Both members must name the same room, session and secret: nobody can occupy another's."""
 
 
 @dataclass(slots=True)

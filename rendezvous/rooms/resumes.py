@@ -74,31 +74,32 @@ def _stop_waiting(book: Book, peer: Peer) -> None:
 
 
 def _hold(book: Book, peer: Peer, message: Resume) -> None:
-    key = (RoomId(message.room), SessionId(message.session), message.secret)
     role = _role(peer)
-    if not _may_hold(book, peer, role):
+    if len(peer.held) >= (book.limits.viewers_per_room if role is Role.CAMERA else 1):
         _refuse(book, peer, message.session)
         return
-    until = book.now + book.limits.resume_hold
     # Held or not, the time for strangers is bounded from when it came: no resume prolongs it twice.
     peer.admit_by = peer.opened_at + book.limits.unadmitted + book.limits.resume_hold
+    key = (RoomId(message.room), SessionId(message.session), message.secret)
     held = book.resumes.setdefault(key, {})
-    held[role] = HeldResume(peer.id, role, until)
+    if role not in held:
+        held[role] = HeldResume(peer.id, role, book.now + book.limits.resume_hold)
+        peer.held.add(key)
     if len(held) == len(Role):
         _pair(book, key)
 
 
-def _may_hold(book: Book, peer: Peer, role: Role) -> bool:
-    most = book.limits.viewers_per_room if role is Role.CAMERA else 1
-    mine = sum(
-        resume.connection == peer.id for held in book.resumes.values() for resume in held.values()
-    )
-    return mine < most
+def _let_go(book: Book, key: ResumeKey, role: Role) -> Peer:
+    held = book.resumes[key]
+    peer = book.peers[held.pop(role).connection]
+    peer.held.discard(key)
+    if not held:
+        del book.resumes[key]
+    return peer
 
 
 def _pair(book: Book, key: ResumeKey) -> None:
-    held = book.resumes.pop(key)
-    camera, viewer = (book.peers[held[role].connection] for role in (Role.CAMERA, Role.VIEWER))
+    camera, viewer = (_let_go(book, key, role) for role in (Role.CAMERA, Role.VIEWER))
     if _has_place(book, viewer, book.rooms[key[0]]):
         _rebuild(book, key, camera, viewer)
         return
@@ -123,13 +124,11 @@ def _rebuild(book: Book, key: ResumeKey, camera: Peer, viewer: Peer) -> None:
 
 
 def forget(book: Book, peer: Peer) -> None:
-    """The connection is no more; what was held for it is let go."""
-    for key, held in tuple(book.resumes.items()):
-        for role, resume_ in tuple(held.items()):
+    """The connection is no more, or something else now; what was held for it is let go."""
+    for key in tuple(peer.held):
+        for role, resume_ in tuple(book.resumes[key].items()):
             if resume_.connection == peer.id:
-                del held[role]
-        if not held:
-            del book.resumes[key]
+                _let_go(book, key, role)
 
 
 def expire(book: Book) -> None:
@@ -137,7 +136,4 @@ def expire(book: Book) -> None:
     for key, held in tuple(book.resumes.items()):
         for role, resume_ in tuple(held.items()):
             if resume_.until <= book.now:
-                del held[role]
-                _refuse(book, book.peers[resume_.connection], key[1])
-        if not held:
-            del book.resumes[key]
+                _refuse(book, _let_go(book, key, role), key[1])

@@ -67,6 +67,12 @@ class Http:
     # ── requests ─────────────────────────────────────────────────────────────────────────────
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = await self._route(request)
+        if not response.prepared:
+            response.headers.setdefault(hdrs.SERVER, "porthole")  # and no versions of libraries
+        return response
+
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/ws" and request.method == hdrs.METH_GET:
             return await self._websocket(request)
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from rendezvous.program.settings import convert
 from rendezvous.rooms.limits import Limits
 from rendezvous.server import Server
 from rendezvous.settings import Settings
@@ -46,7 +45,8 @@ async def running_server(
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A Server on 127.0.0.1 and a free port; names are forgotten unless ``state`` is given."""
-    chosen = msgspec.convert({"listen": ("127.0.0.1:0",), **settings}, Settings)
+    texts = {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()}
+    chosen = convert({"listen": ("127.0.0.1:0",), **texts}, Settings)
     doors = door_limits or DoorLimits(
         per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.1
     )

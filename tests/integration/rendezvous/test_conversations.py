@@ -58,8 +58,7 @@ async def stage(
     request: pytest.FixtureRequest, certificate: Path, client_tls: ssl.SSLContext
 ) -> AsyncIterator[Stage]:
     transport, _, tls = request.param.partition("+")
-    settings = {"tls_cert": certificate} if tls else {}
-    async with running_server(**settings) as running:
+    async with running_server(tls_cert=certificate if tls else None) as running:
         yield Stage(running, transport, client_tls if tls else None)
         assert running.server.counters.totals["cross_room"] == 0
 

@@ -67,7 +67,7 @@ async def test_a_claim_binds_the_room(store: Store) -> None:
 
 
 async def test_room_ids_differ_in_case(store: Store) -> None:
-    """myroom is not MyRoom."""
+    """So "myroom" is not "MyRoom"."""
     await store.claim(ROOM, ALICE, VERIFIER)
     await store.claim(RoomId("myroom"), BOB, VERIFIER)
 

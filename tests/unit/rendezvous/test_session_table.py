@@ -111,12 +111,13 @@ class _Play:
     def _message(self, what: str) -> ClientMessage:
         session = self.joined.session
         candidate = IceCandidate(candidate="candidate:1 1 udp 1 192.0.2.1 9 typ host")
-        return {
+        messages: dict[str, ClientMessage] = {
             "OFFER": Offer(session=session, sdp=SDP),
             "ANSWER": Answer(session=session, sdp=SDP),
             "CANDIDATE": Candidate(session=session, candidate=candidate),
             "END": End(session=session, reason="left"),
-        }[what]
+        }
+        return messages[what]
 
     def _back(self, who: str) -> None:
         running = self.scene.book.sessions[SessionId(self.joined.session)].state is State.ANSWERED
@@ -176,7 +177,8 @@ def test_what_is_over_is_forgotten() -> None:
     assert play.scene.book.sessions == {}
     for actor in (play.viewer, play.camera):
         play.scene.happens(ConnectionLost(actor.id))
-    assert play.scene.book.rooms == play.scene.book.peers == {}
+    assert not play.scene.book.rooms
+    assert not play.scene.book.peers
 
 
 def test_kept_candidates_follow_the_offer() -> None:

@@ -1,0 +1,87 @@
+"""The settings of ``rendezvous``: sources and their order, defaults, refusals, secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from rendezvous.program.errors import SettingsError, UsageError
+from rendezvous.settings import Settings, load, split_address, turn_secret
+
+HOME = {"HOME": "/home/somebody"}
+
+
+def test_defaults() -> None:
+    """Port 4545 everywhere, no public STUN server, ten viewers."""
+    settings = load([], {**HOME, "XDG_STATE_HOME": "/var/state"})
+    assert settings.listen == ("0.0.0.0:4545",)
+    assert (settings.stun, settings.turn, settings.ice_policy) == ((), (), "all")
+    assert settings.viewers_per_room == 10
+    assert settings.state == Path("/var/state/porthole/rendezvous.sqlite")
+
+
+def test_systemd_names_the_state_directory() -> None:
+    """Before XDG."""
+    environ = {"STATE_DIRECTORY": "/var/lib/porthole", "XDG_STATE_HOME": "/x"}
+    assert load([], environ).state == Path("/var/lib/porthole/rendezvous.sqlite")
+
+
+def test_flags_before_environment_before_file(tmp_path: Path) -> None:
+    """Each may be used alone."""
+    file = tmp_path / "rendezvous.toml"
+    file.write_text('viewers_per_room = 3\nlog_level = "debug"\nlisten = ["127.0.0.1:1"]\n')
+    environ = {"RENDEZVOUS_VIEWERS_PER_ROOM": "4", "RENDEZVOUS_LISTEN": "127.0.0.1:2 [::1]:2"}
+    settings = load(["--config", str(file), "--viewers-per-room", "5"], environ)
+    assert settings.viewers_per_room == 5
+    assert settings.listen == ("127.0.0.1:2", "[::1]:2")
+    assert settings.log_level == "debug"
+
+
+def test_flags_repeat() -> None:
+    """Lists on the command line."""
+    settings = load(["--listen", ":1", "--listen", "[::]:2", "--allow-clear", *_CERT], {})
+    assert settings.listen == (":1", "[::]:2")
+    assert settings.allow_clear is True
+
+
+_CERT = ["--tls-cert", "/cert.pem"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("4545", ("0.0.0.0", 4545)),
+        (":4545", ("0.0.0.0", 4545)),
+        ("localhost:1", ("localhost", 1)),
+        ("[::]:65535", ("::", 65535)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    """What people write."""
+    assert split_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "host", "host:", "::1:4545", "1.2.3.4:65536", "a:b:c"])
+def test_addresses_that_are_none(text: str) -> None:
+    """An IPv6 address needs its brackets."""
+    with pytest.raises(SettingsError):
+        split_address(text)
+
+
+def test_the_secret_is_not_on_the_command_line_and_not_in_representations() -> None:
+    """Every user of the machine can read command lines."""
+    turn = ["--turn", "turn:t"]
+    with pytest.raises(UsageError):
+        load([*turn, "--turn-secret", "s3cret"], {})
+    settings = load(turn, {"RENDEZVOUS_TURN_SECRET": "s3cret"})
+    assert "s3cret" not in repr(settings)
+    assert turn_secret(settings) == "s3cret"
+
+
+def test_the_first_line_of_the_secret_file_signs(tmp_path: Path) -> None:
+    """The second is the one before the rotation, for the TURN server's sake."""
+    file = tmp_path / "secret"
+    file.write_text("new\nold\n")
+    assert turn_secret(Settings(turn_secret_file=file)) == "new"
+    assert turn_secret(Settings()) is None
+    with pytest.raises(SettingsError):
+        turn_secret(Settings(turn_secret_file=tmp_path / "none"))
