@@ -1,5 +1,6 @@
 """Reading cameras and files through FFmpeg: opening with deadlines, packets as plain values."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -56,6 +57,7 @@ def open_container(
     options: dict[str, str] | None = None,
 ) -> OpenContainer:
     """Opens for reading; raises SourceError whose text never holds the URL with its password."""
+    deadline = time.monotonic() + READ_SECONDS
     try:
         container = av.open(
             url,
@@ -64,6 +66,8 @@ def open_container(
             timeout=(OPEN_SECONDS, READ_SECONDS),
         )
     except (av.FFmpegError, OSError) as error:
+        if time.monotonic() >= deadline:  # FFmpeg calls an answer that never came invalid data
+            raise _error(_SILENT, shown) from None
         raise translate(error, shown, interrupted=False) from None
     try:
         return OpenContainer(container, shown)
@@ -124,10 +128,21 @@ _UNAUTHORIZED = (
     "Check both; a password with special characters is best given apart from the address.",
 )
 _NOT_FOUND = ("source_not_found", "has nothing at that path", "Look the path up in its manual.")
+_NO_FILE = ("source_not_found", "does not exist", "Check the path.")
 _NOT_A_CAMERA = (
     "source_not_a_camera",
     "answers, but not as a camera does",
     "Check address and port; cameras mostly listen on 554.",
+)
+_BUSY = (
+    "source_unreachable",
+    "answers that it cannot serve now",
+    "Check that not too many programs watch it already.",
+)
+_SILENT = (
+    "source_unreachable",
+    "accepts the connection but says nothing",
+    "Check address and port, and restart the camera.",
 )
 _UNREACHABLE = (
     "source_unreachable",
@@ -136,7 +151,9 @@ _UNREACHABLE = (
 )
 _FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...] = (
     ((av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError), _UNAUTHORIZED),
-    ((av.error.HTTPNotFoundError, FileNotFoundError), _NOT_FOUND),
+    ((av.error.HTTPNotFoundError,), _NOT_FOUND),
+    ((FileNotFoundError,), _NO_FILE),
+    ((av.error.HTTPServerError,), _BUSY),
     (
         (
             av.error.HTTPError,
@@ -154,8 +171,10 @@ def translate(error: BaseException, shown: str, *, interrupted: bool) -> SourceE
     """FFmpeg's error as ours; its own text is dropped because it repeats the URL."""
     if interrupted:
         return SourceError("source_interrupted", f"{shown} stopped sending.", "Waiting for it.")
-    for kinds, (code, sentence, cure) in _FAULTS:
-        if isinstance(error, kinds):
-            return SourceError(code, f"{shown} {sentence}.", cure)
-    code, sentence, cure = _UNREACHABLE
+    fault = next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _UNREACHABLE)
+    return _error(fault, shown)
+
+
+def _error(fault: tuple[str, str, str], shown: str) -> SourceError:
+    code, sentence, cure = fault
     return SourceError(code, f"{shown} {sentence}.", cure)

@@ -13,7 +13,8 @@ from aiortc import (
     RTCSessionDescription,
 )
 
-from rendezvous.wire.messages import Answer, Candidate, End, Offer
+from rendezvous.wire import codec
+from rendezvous.wire.messages import Answer, Candidate, End, Offer, Ping, Pong
 from tests.support import peers
 from tests.support.waiting import until
 
@@ -59,7 +60,7 @@ class LightViewer:
         return joined.session
 
     async def packets(self, count: int) -> None:
-        """Waits until so many have come."""
+        """Waits until so many have come, of media and its control."""
         await until(lambda: self.received >= count)
 
     @property
@@ -77,11 +78,19 @@ async def watching(link: Link) -> AsyncIterator[LightViewer]:
     async with peers.connect(link.host, link.port, transport="ws") as peer:
         try:
             session = await viewer.watch(peer, link)
+            listening = asyncio.create_task(_answer_pings(peer))
             await viewer.packets(20)
             yield viewer
+            listening.cancel()
             await peer.send(End(session=session, reason="left"))
         finally:
             await viewer.connection.close()
+
+
+async def _answer_pings(peer: peers.Peer) -> None:
+    while True:
+        if isinstance(codec.decode_server(await peer.wire.receive()), Ping):
+            await peer.send(Pong())
 
 
 async def come_and_go(link: Link, times: int) -> None:
