@@ -100,7 +100,8 @@ class ScriptedRendezvous:
         app.router.add_get("/site.html", self._site_page)
         app.router.add_static("/", PLAYER)
         app.on_response_prepare.append(_for_any_page)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        app.on_shutdown.append(self._hang_up)
+        self._runner = web.AppRunner(app, shutdown_timeout=5)
         await self._runner.setup()
         await self.listen()
 
@@ -125,9 +126,13 @@ class ScriptedRendezvous:
 
     async def stop(self) -> None:
         """Ends everything. Idempotent."""
-        await self.unplug()
+        # Connections first: a viewer that lost its media would have the next camera connect.
         if self._runner:
             await self._runner.cleanup()
+        await self.unplug()
+
+    async def _hang_up(self, _app: web.Application) -> None:
+        await self.drop()
 
     async def unplug(self) -> None:
         """Every camera closes its media, and says nothing through the rendezvous."""
