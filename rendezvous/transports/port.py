@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 import ssl
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ class Port:
         self._socket: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._welcoming: set[asyncio.Task[None]] = set()
+        self._sniffers: weakref.WeakSet[Sniffer] = weakref.WeakSet()
         self._accept_trouble = Throttle()
 
     async def start(self) -> None:
@@ -77,6 +79,8 @@ class Port:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for sniffer in tuple(self._sniffers):
+            sniffer.abort()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -150,7 +154,9 @@ class Port:
         recognisers = doors.recognisers if arrival.tls else doors.clear_recognisers
 
         def sniffer() -> Sniffer:
-            return Sniffer(arrival, recognisers, doors.limits, doors.counters)
+            made = Sniffer(arrival, recognisers, doors.limits, doors.counters)
+            self._sniffers.add(made)
+            return made
 
         if arrival.tls:
             await loop.connect_accepted_socket(

@@ -70,8 +70,13 @@ class Sniffer(asyncio.Protocol):
         """It went before it said anything."""
         self._arrival.leave_gate()
 
+    def abort(self) -> None:
+        """Lets the connection go, unless it has been handed over."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def _hand_over(self, recogniser: Recogniser) -> None:
-        transport = self._transport
+        transport, self._transport = self._transport, None
         if transport is None:
             return
         protocol = recogniser.protocol(self._arrival)

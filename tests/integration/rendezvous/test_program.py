@@ -67,7 +67,7 @@ async def test_a_port_in_use_is_named_with_the_cure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environ", "status", "words"),
+    "wrong",
     [
         (["--lisen", "x"], {}, 64, "--lisen"),
         (["--listen", "nonsense"], {}, 78, "host:port"),
@@ -86,18 +86,16 @@ async def test_a_port_in_use_is_named_with_the_cure(tmp_path: Path) -> None:
         (["--config", "/nowhere.toml"], {}, 78, "/nowhere.toml"),
         ([], {"RENDEZVOUS_LISTEM": "x"}, 78, "RENDEZVOUS_LISTEM"),
     ],
-    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
+    ids=lambda wrong: " ".join([*wrong[0], *wrong[1]]),
 )
 def test_wrong_settings_end_with_a_sentence(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    environ: dict[str, str],
-    status: int,
-    words: str,
+    wrong: tuple[list[str], dict[str, str], int, str],
 ) -> None:
     """And the exit status of sysexits(3)."""
+    arguments, environ, status, words = wrong
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert main(["--state", str(tmp_path / "s"), *arguments]) == status

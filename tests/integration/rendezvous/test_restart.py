@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from rendezvous.program.errors import UnavailableError
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire.messages import Answer, Goaway, Joined, Offer, Resumed, Session, Waiting
 from tests.support import peers
@@ -96,13 +99,34 @@ async def test_stopping_is_idempotent_and_closes_everybody(tmp_path: Path) -> No
     """Also those who have not said anything."""
     async with running_server(state=tmp_path / "rooms.sqlite") as running:
         wire = await peers.open_wire("tcp", running.host, running.port)
+        undecided = await peers.open_wire("tcp", running.host, running.port)
+        assert isinstance(undecided, peers.TcpWire)
+        undecided.writer.write(b"GE")
         async with connect(running.host, running.port, transport="ws") as peer:
             await running.server.stop()
             await running.server.stop()
             await peer.closed()
-        try:
-            async with asyncio.timeout(peers.DEADLINE):
-                await wire.receive()
-        except ClosedError:
-            pass
-        await wire.close()
+        for silent in (wire, undecided):
+            with pytest.raises(ClosedError):
+                await asyncio.wait_for(silent.receive(), peers.DEADLINE)
+            await silent.close()
+
+
+async def test_a_server_may_listen_on_several_addresses() -> None:
+    """They are one server: a camera on one, its viewer on the other."""
+    async with running_server(listen=("127.0.0.1:0", "127.0.0.2:0")) as running:
+        (host, port), (other_host, other_port) = running.server.addresses
+        assert (host, other_host) == ("127.0.0.1", "127.0.0.2")
+        async with connect(host, port) as camera, connect(other_host, other_port) as viewer:
+            await claim(camera, KEY, ROOM)
+            await negotiate(viewer, camera, ROOM)
+
+
+async def test_a_server_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
+    """The second port is taken: the first is free again, and so is the state file."""
+    state = tmp_path / "rooms.sqlite"
+    async with running_server() as other:
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="already in use"):
+                async with running_server(state=state, listen=("127.0.0.1:0", other.origin)):
+                    pass
