@@ -201,12 +201,13 @@ class Camera:
 
     def _launch(self) -> str:
         width, height = self._variant.size
-        source = "appsrc is-live=true format=time max-bytes=0 max-buffers=8 leaky-type=downstream"
+        # On a busy machine encoders are too slow: then pictures are left out, and sound waits.
+        source = "appsrc is-live=true format=time max-bytes=0 leaky-type=downstream max-buffers="
         picture = f"video/x-raw,format=I420,width={width},height={height},framerate={FPS}/1"
         sound = f"audio/x-raw,format=S16LE,layout=interleaved,rate={SAMPLE_RATE},channels=1"
-        launch = f"{source} name=picture caps={picture} ! {self._variant.video}"
+        launch = f"{source}8 name=picture caps={picture} ! {self._variant.video}"
         if self._variant.audio:
-            launch += f" {source} name=sound caps={sound} ! {self._variant.audio}"
+            launch += f" {source}100 name=sound caps={sound} ! {self._variant.audio}"
         return launch.format(gop=self._variant.gop)
 
     def _on_media(self, _factory: Any, media: Any) -> None:

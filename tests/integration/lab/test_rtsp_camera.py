@@ -37,7 +37,7 @@ class Film:
     video_codec: str = ""
     audio_codec: str = ""
     sample_rate: int = 0
-    sound_from: float | None = None
+    blocks: list[tuple[int, float]] = field(default_factory=list)  # first sample, its time
     samples: list[float] = field(default_factory=list)
 
 
@@ -74,8 +74,7 @@ def _see(film: Film, packet: Any) -> None:
 def _hear(film: Film, packet: Any) -> None:
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=film.sample_rate)
     for frame in packet.decode():
-        if film.sound_from is None:
-            film.sound_from = frame.time
+        film.blocks.append((len(film.samples), frame.time))
         for block in resampler.resample(frame):
             film.samples += memoryview(bytes(block.planes[0])).cast("f")[: block.samples].tolist()
 
@@ -92,9 +91,15 @@ def _sent(camera: RtspCamera) -> list[list[str]]:
 def _jump_errors(film: Film) -> list[float]:
     """How far each jump of the tone is from the full second by the pictures' clock."""
     to_wall = median(code.unix_ms / 1000 - at for at, code in film.codes)
-    assert film.sound_from is not None
-    walls = [film.sound_from + at + to_wall for at in jumps(film.samples, film.sample_rate)]
+    walls = [_heard_at(film, at) + to_wall for at in jumps(film.samples, film.sample_rate)]
     return [wall - round(wall) for wall in walls]
+
+
+def _heard_at(film: Film, seconds: float) -> float:
+    """The time of what is so far into the samples, by the block that it is in."""
+    sample = seconds * film.sample_rate
+    first, time_of_first = next(block for block in reversed(film.blocks) if block[0] <= sample)
+    return time_of_first + (sample - first) / film.sample_rate
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,8 @@ def test_each_variant_sends_what_its_name_says(
         film = _shoot(camera.url, 1.3)
         sent = _sent(camera)
     assert (film.video_codec, film.profile, film.audio_codec) == (video, profile, audio)
-    assert (film.reordered > 0) == (variant == "b-frames")
+    # FFmpeg guesses decoding times, and uneven pictures mislead it for a moment.
+    assert (film.reordered > len(film.units) / 2) == (variant == "b-frames")
 
     numbers = [code.frame for _, code in film.codes]
     assert all(before < after for before, after in pairwise(numbers))
