@@ -80,6 +80,7 @@ const SOURCES = {
   source_not_found: ['The camera knows no such stream', 'Correct the path of the stream in the publisher’s settings.'],
   source_not_a_camera: ['This is not a camera', 'Something answers at the address, but not with video.'],
   source_interrupted: ['The camera was interrupted', 'It was live and stopped sending.'],
+  internal: ['The publisher has a problem of its own', 'Its log beside the camera has the details.'],
   codec_h265: ['This camera sends H.265', 'Browsers need H.264: set the video codec to H.264 in the camera’s settings.'],
   codec_unsupported: ['This camera sends a codec that browsers cannot show', 'Set the video codec to H.264 in the camera’s settings.'],
   b_frames: [

@@ -55,10 +55,11 @@ test('every ending that a viewer may meet has words of its own', () => {
 });
 
 test('every trouble of the camera has words of its own, and the publisher’s cure is shown', () => {
-  assert.equal(SOURCES.length, 9);
+  assert.ok(SOURCES.length >= 9);
   for (const { state, code } of SOURCES) {
     const source = { state, code, message: '', tracks: [] };
     const words = describe({ ...VIEW, source });
+    assert.notEqual(words.title, describe({ ...VIEW, source: { ...source, code: 'x' } }).title, code);
     assert.equal(words.tone, state === 'lost' ? 'warning' : 'error');
     assertSentence(words.detail);
     const cure = 'Set B-frames to 0 in “Video”.';
