@@ -13,9 +13,9 @@ from tests.support.server import running_program
 from tests.support.waiting import until
 
 SOURCE = "test:?size=640x360&bitrate=500000"
-WARM_UP = 100  # joins, until the allocator has found its arenas
+WARM_UP = 300  # joins, until the allocator has found its arenas
 ROUND = 200
-GROWTH = 0.08  # of the resident memory after the warm-up
+GROWTH = 0.05  # of the resident memory after the warm-up
 
 
 async def main(minutes: float) -> int:

@@ -167,10 +167,11 @@ class _Preparation:
                 yield from self._audio.feed(packet, now)
             return
         unit = self._video.feed(packet, now)
-        if unit is None:
-            return
-        yield from self._format_change()
-        if self._format:
+        # A camera that is opened, or has come back, mostly begins in the middle of a GOP: viewers
+        # would see it painted over the last picture.
+        if unit and unit.key:
+            yield from self._format_change()
+        if unit and self._format:
             yield unit
 
     def _format_change(self) -> Iterator[Format]:

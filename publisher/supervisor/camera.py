@@ -40,6 +40,13 @@ UNPLAYABLE_SECONDS = 5.0  # somebody is perhaps just changing the camera's setti
 SUPERSEDED_SECONDS = 30.0  # two publishers with one key must not take turns every second
 
 
+_DEFECT = Source(
+    state=SourceState.LOST,
+    code="internal",
+    message="The publisher failed at this camera's stream; its log has the details.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Which room at which server."""
@@ -105,6 +112,10 @@ class Camera:
                 self._say(_trouble(SourceState.LOST, error))
                 locked_out = error.code == "source_unauthorized"
                 await asyncio.sleep(LOCKOUT_SECONDS if locked_out else backoff.next())
+            except Exception:
+                logger.exception("%s: a defect of the publisher; trying again.", self._media.name)
+                self._say(_DEFECT)
+                await asyncio.sleep(UNPLAYABLE_SECONDS)
 
     def _live(self, media: Format) -> None:
         self._format = media

@@ -1,0 +1,133 @@
+"""Sources deliver in real time, never block the loop, and begin with what can be shown."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from publisher.errors import SourceError, UnplayableError
+from publisher.media import h264
+from publisher.media.format import Format
+from publisher.media.packets import SECOND, Packet, Stream
+from publisher.media.timeline import Timeline
+from publisher.media.units import AccessUnit, Unit
+from publisher.sources import reader
+from publisher.sources.address import Address
+from publisher.sources.catalog import source_for
+from publisher.sources.source import Source
+from tests.support.clips import record
+from tests.support.waiting import until
+from tests.unit.publisher.test_video import IDR, SLICE, SPS_PPS
+
+VIDEO = Stream("video", "h264", frame_rate=25)
+BLOCK_SECONDS = 3600.0
+
+
+class Script:
+    """A source that plays packets from a list, then blocks like a camera that hangs."""
+
+    name = "script:"
+
+    def __init__(self, *packets: Packet, streams: tuple[Stream, ...] = (VIDEO,)) -> None:
+        self._packets = packets
+        self.streams = streams
+        self._interrupted = threading.Event()
+        self.closed = threading.Event()
+
+    def open(self) -> "Script":
+        return self
+
+    def packets(self) -> Iterator[Packet]:
+        yield from self._packets
+        self._interrupted.wait(BLOCK_SECONDS)
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Reading:
+    """A source being read: what came of it."""
+
+    def __init__(self, source: Source) -> None:
+        self.formats: list[Format] = []
+        self.units: list[Unit] = []
+        self.task = asyncio.create_task(
+            reader.read(
+                source, Timeline(), on_format=self.formats.append, on_unit=self.units.append
+            )
+        )
+
+    @property
+    def pictures(self) -> list[AccessUnit]:
+        return [unit for unit in self.units if isinstance(unit, AccessUnit)]
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+
+def picture(number: int, *nals: bytes) -> Packet:
+    pts = number * SECOND // 25
+    return Packet("video", h264.join_annex_b(nals), pts, pts, key=False)
+
+
+async def test_a_camera_that_begins_inside_a_gop_shows_nothing_before_its_idr() -> None:
+    reading = Reading(Script(picture(0, SLICE), picture(1, *SPS_PPS, IDR), picture(2, SLICE)))
+    await until(lambda: len(reading.units) == 2)
+    assert [unit.key for unit in reading.pictures] == [True, False]
+    assert len(reading.formats) == 1
+    await reading.stop()
+
+
+async def test_stopping_returns_at_once_and_the_thread_lets_go_of_the_camera() -> None:
+    script = Script(picture(0, *SPS_PPS, IDR))
+    reading = Reading(script)
+    await until(lambda: reading.units)
+    await asyncio.wait_for(reading.stop(), 1)
+    await until(script.closed.is_set)
+
+
+async def test_a_source_without_picture_is_named() -> None:
+    audio = Stream("audio", "opus", sample_rate=48_000, channels=1)
+    with pytest.raises(UnplayableError) as caught:
+        await Reading(Script(streams=(audio,))).task
+    assert caught.value.code == "no_video"
+
+
+async def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    source = source_for(Address.parse(str(tmp_path / "no.mp4")))
+    with pytest.raises(SourceError) as caught:
+        await Reading(source).task
+    assert caught.value.code == "source_not_found"
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+async def test_a_file_plays_again_and_again_in_real_time(tmp_path: Path, suffix: str) -> None:
+    clip = record(tmp_path / f"clip.{suffix}", seconds=0.5, spec="test:?size=320x192&gop=5")
+    reading = Reading(source_for(Address.parse(str(clip))))
+    begin = time.monotonic()
+    await until(lambda: len(reading.pictures) > 40)
+    took = time.monotonic() - begin
+    await reading.stop()
+    times = [unit.pts for unit in reading.pictures]
+    assert times == sorted(set(times))
+    assert 0.5 < took / ((times[-1] - times[0]) / SECOND) < 2
+    idrs = [h264.split_annex_b(unit.data) for unit in reading.pictures if unit.key]
+    assert all(h264.SPS in {h264.nal_type(nal) for nal in nals} for nals in idrs)
+
+
+async def test_the_loop_goes_on_while_a_camera_does_not_answer() -> None:
+    reading = Reading(Script())
+    turns = 0
+    begin = time.monotonic()
+    while time.monotonic() - begin < 0.2:
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 100
+    await reading.stop()
