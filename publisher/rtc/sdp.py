@@ -3,17 +3,19 @@
 import re
 
 _MDNS = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ \S+\.local .*\r?\n", re.MULTILINE)
+_COMPLETE = re.compile(r"^a=end-of-candidates\s*?\r?\n", re.MULTILINE)
 _H264 = re.compile(r"^a=rtpmap:\d+ H264/90000\s*$", re.MULTILINE | re.IGNORECASE)
 
 
-def without_mdns(sdp: str) -> str:
-    """The description without candidates whose address is an mDNS name.
+def for_answering(sdp: str) -> str:
+    """The offer without mDNS candidates and without the word that there are no more.
 
-    Browsers hide their addresses so (RFC 8828). On another network the name resolves to nothing,
-    and waiting for that costs a second; on the same network the browser's own checks reach the
-    camera's plain addresses all the same.
+    Browsers hide their addresses behind mDNS names (RFC 8828). On another network a name resolves
+    to nothing, and waiting for that costs a second; on the same network the browser's own checks
+    reach the camera's plain addresses all the same. For those checks to be awaited aioice must
+    not hear that all candidates are known: with none left it would give up at once.
     """
-    return _MDNS.sub("", sdp)
+    return _COMPLETE.sub("", _MDNS.sub("", sdp))
 
 
 def is_mdns(candidate: str) -> bool:
