@@ -218,7 +218,7 @@ class Hub:
             epoch = await self._store.claim(RoomId(claim.room), question.owner, claim.verifier)
         except RoomTakenError:
             return ClaimRefused(question.connection)
-        log.info("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
+        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
         return RoomClaimed(question.connection, claim, epoch)
 
     async def _look_up(self, question: LookUpRoom) -> Fact:

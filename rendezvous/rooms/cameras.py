@@ -1,9 +1,9 @@
 """A camera's conversation: claiming its room, saying what it does, going away."""
 
 from rendezvous.rooms import conversations
+from rendezvous.rooms.actions import Happening
 from rendezvous.rooms.admission import RefusalError, owner_of
 from rendezvous.rooms.book import Book, Peer, Room
-from rendezvous.rooms.conversations import Happening
 from rendezvous.rooms.effects import ClaimRoom, ReleaseRoom
 from rendezvous.rooms.facts import RoomClaimed
 from rendezvous.rooms.sessions import Event, Role

@@ -1,15 +1,14 @@
-"""The core's door: facts in, effects out. Opening, liveness and deadlines of connections are here.
+"""The core's door: facts in, effects out; two tables say who handles what.
 
-Rules kept: a connection is heard only while it is in the book; ``hello`` comes first; whoever is
-closed has first left the session, the wait or the room that it was part of.
+Rules kept: a connection is heard only while it is in the book, and ``hello`` comes first.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from rendezvous.rooms import cameras, conversations, resumes, viewers
+from rendezvous.rooms import cameras, connections, conversations, resumes, viewers
+from rendezvous.rooms.actions import Happening
 from rendezvous.rooms.book import Book, Peer
-from rendezvous.rooms.conversations import Happening
 from rendezvous.rooms.effects import Effect, ReleaseRoom
 from rendezvous.rooms.facts import (
     ClaimRefused,
@@ -28,14 +27,12 @@ from rendezvous.rooms.facts import (
 from rendezvous.rooms.sessions import Event, Role, State
 from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import (
-    VERSION,
     Answer,
     Candidate,
     Claim,
     ClientMessage,
     End,
     ErrorCode,
-    Goaway,
     Hello,
     Join,
     Offer,
@@ -43,10 +40,7 @@ from rendezvous.wire.messages import (
     Pong,
     Resume,
     Source,
-    Welcome,
 )
-
-FEATURES = ("resume",)
 
 
 class Core:
@@ -74,47 +68,6 @@ class Core:
         return tuple(room.id for room in self.book.rooms.values() if room.camera is not None)
 
 
-# ── connections ──────────────────────────────────────────────────────────────────────────────
-
-
-def _opened(book: Book, fact: ConnectionOpened) -> None:
-    book.peers[fact.connection] = Peer(
-        id=fact.connection,
-        nonce=book.new_id(),
-        origins=fact.origins,
-        opened_at=fact.opened_at,
-        heard_at=book.now,
-        admit_by=fact.opened_at + book.limits.unadmitted,
-    )
-
-
-def _lost(book: Book, fact: ConnectionLost) -> None:
-    peer = book.peers.get(fact.connection)
-    if peer is not None:
-        _depart(book, peer)
-        del book.peers[peer.id]
-
-
-def _failed(book: Book, fact: ConnectionFailed) -> None:
-    peer = book.peers.get(fact.connection)
-    if peer is not None:
-        _expel(book, peer, fact.code, fact.sentence)
-
-
-def _expel(book: Book, peer: Peer, code: ErrorCode, sentence: str) -> None:
-    book.refuse(peer, code, sentence)
-    _depart(book, peer)
-    book.close(peer)
-
-
-def _depart(book: Book, peer: Peer) -> None:
-    resumes.forget(book, peer)
-    if peer.role is Role.CAMERA:
-        cameras.gone(book, peer)
-    elif peer.role is Role.VIEWER:
-        viewers.gone(book, peer)
-
-
 # ── messages ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -126,46 +79,7 @@ def _received(book: Book, fact: MessageReceived) -> None:
     if peer.greeted or isinstance(fact.message, Hello):
         _MESSAGES[type(fact.message)](book, peer, fact.message)
     else:
-        _expel(book, peer, ErrorCode.HELLO_FIRST, "The first message must be hello.")
-
-
-def _refused(book: Book, fact: MessageRefused) -> None:
-    peer = book.peers.get(fact.connection)
-    if peer is None:
-        return
-    peer.heard_at, peer.pinged_at = book.now, None
-    if fact.code is ErrorCode.MESSAGE_TOO_LARGE:
-        _expel(book, peer, fact.code, fact.sentence)
-    else:
-        book.refuse(peer, fact.code, fact.sentence)
-
-
-def _hello(book: Book, peer: Peer, message: Hello) -> None:
-    if peer.greeted:
-        book.refuse(peer, ErrorCode.NOT_ALLOWED, "One hello is enough.")
-    elif message.version != VERSION:
-        sentence = f"This server speaks version {VERSION}, not {message.version}."
-        _expel(book, peer, ErrorCode.VERSION_UNSUPPORTED, sentence)
-    else:
-        peer.greeted = True
-        book.send(
-            peer,
-            Welcome(
-                version=VERSION,
-                server=book.server,
-                connection=peer.id,
-                nonce=peer.nonce,
-                features=FEATURES,
-            ),
-        )
-
-
-def _ping(book: Book, peer: Peer, _message: Ping) -> None:
-    book.send(peer, Pong())
-
-
-def _pong(_book: Book, _peer: Peer, _message: Pong) -> None:
-    """Having been heard is all there is to it."""
+        connections.expel(book, peer, ErrorCode.HELLO_FIRST, "The first message must be hello.")
 
 
 def _unless_draining(
@@ -174,7 +88,7 @@ def _unless_draining(
     def handle(book: Book, peer: Peer, message: ClientMessage) -> None:
         if book.draining:
             sentence = "The server is about to stop; come back in a moment."
-            _expel(book, peer, ErrorCode.SHUTTING_DOWN, sentence)
+            connections.expel(book, peer, ErrorCode.SHUTTING_DOWN, sentence)
         else:
             handler(book, peer, message)
 
@@ -182,9 +96,9 @@ def _unless_draining(
 
 
 _MESSAGES: dict[type[ClientMessage], Callable[[Book, Peer, Any], None]] = {
-    Hello: _unless_draining(_hello),
-    Ping: _ping,
-    Pong: _pong,
+    Hello: _unless_draining(connections.hello),
+    Ping: connections.ping,
+    Pong: connections.pong,
     Claim: _unless_draining(cameras.claim),
     Source: cameras.source,
     Join: _unless_draining(viewers.join),
@@ -247,7 +161,7 @@ def _store_failed(book: Book, fact: StoreFailed) -> None:
 
 def _time_passed(book: Book, _fact: TimePassed) -> None:
     for peer in tuple(book.peers.values()):
-        _check_peer(book, peer)
+        connections.check(book, peer)
     for session in tuple(book.sessions.values()):
         if session.deadline is not None and session.deadline <= book.now:
             conversations.happen(book, Happening(session, Event.DEADLINE))
@@ -256,38 +170,16 @@ def _time_passed(book: Book, _fact: TimePassed) -> None:
     resumes.expire(book)
 
 
-def _check_peer(book: Book, peer: Peer) -> None:
-    limits, age, silence = book.limits, book.now - peer.opened_at, book.now - peer.heard_at
-    if not peer.greeted and age >= limits.hello:
-        sentence = f"There was no hello within {limits.hello:g} seconds."
-        _expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
-    elif peer.role is None and book.now >= peer.admit_by:
-        sentence = "There was no claim and no join in time."
-        _expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
-    elif silence >= limits.idle:
-        sentence = f"Nothing was heard for {limits.idle:g} seconds."
-        _expel(book, peer, ErrorCode.IDLE_TIMEOUT, sentence)
-    elif silence >= limits.ping and book.now - (peer.pinged_at or peer.heard_at) >= limits.ping:
-        peer.pinged_at = book.now
-        book.send(peer, Ping())
-
-
-def _drain_began(book: Book, fact: DrainBegan) -> None:
-    book.draining = True
-    for peer in book.peers.values():
-        book.send(peer, Goaway(after=fact.after))
-
-
 _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
-    ConnectionOpened: _opened,
+    ConnectionOpened: connections.opened,
     MessageReceived: _received,
-    MessageRefused: _refused,
-    ConnectionLost: _lost,
-    ConnectionFailed: _failed,
+    MessageRefused: connections.refused,
+    ConnectionLost: connections.lost,
+    ConnectionFailed: connections.failed,
     RoomClaimed: _claimed,
     ClaimRefused: _claim_refused,
     RoomLookedUp: _looked_up,
     StoreFailed: _store_failed,
     TimePassed: _time_passed,
-    DrainBegan: _drain_began,
+    DrainBegan: connections.drain_began,
 }

@@ -7,13 +7,11 @@ secret. The camera's claim vouches for the room; the secret vouches for the view
 import hmac
 
 from rendezvous.rooms import conversations
+from rendezvous.rooms.actions import UNKNOWN, Happening
 from rendezvous.rooms.book import Book, HeldResume, Peer, ResumeKey, Room
-from rendezvous.rooms.conversations import Happening
 from rendezvous.rooms.sessions import Event, Role, Session, State
 from rendezvous.wire.identity import RoomId, SessionId
 from rendezvous.wire.messages import ErrorCode, Resume, Resumed
-
-_UNKNOWN = "There is no such session for you; join again."
 
 
 def resume(book: Book, peer: Peer, message: Resume) -> None:
@@ -31,7 +29,7 @@ def resume(book: Book, peer: Peer, message: Resume) -> None:
 
 
 def _refuse(book: Book, peer: Peer, session: str) -> None:
-    book.refuse(peer, ErrorCode.SESSION_UNKNOWN, _UNKNOWN, session=session)
+    book.refuse(peer, ErrorCode.SESSION_UNKNOWN, UNKNOWN, session=session)
 
 
 def _role(peer: Peer) -> Role:

@@ -1,9 +1,9 @@
 """A viewer's conversation: joining a room, waiting for its camera, going away."""
 
 from rendezvous.rooms import conversations
+from rendezvous.rooms.actions import Happening, wait
 from rendezvous.rooms.admission import RefusalError, may_join, require_room_id
 from rendezvous.rooms.book import Book, Peer, Room
-from rendezvous.rooms.conversations import Happening
 from rendezvous.rooms.effects import LookUpRoom
 from rendezvous.rooms.facts import RoomLookedUp
 from rendezvous.rooms.sessions import Event, Role
@@ -48,7 +48,7 @@ def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
 def _enter(book: Book, peer: Peer, room: Room) -> None:
     book.bind(peer, Role.VIEWER, room)
     if room.camera is None:
-        conversations.wait(book, peer.id, room.id)
+        wait(book, peer.id, room.id)
     else:
         conversations.begin(book, peer, room.id)
 
