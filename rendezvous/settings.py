@@ -119,7 +119,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """The settings of this run; raises UsageError or SettingsError."""
     parser = argparse.ArgumentParser(
         prog="rendezvous",
-        description="Brings a camera and its viewers together, so that media can go from one to "
+        description="Brings a camera and its viewers together, so that media can go from one to\n"
         "the other directly. Serves the player's page, too.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

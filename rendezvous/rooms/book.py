@@ -131,8 +131,29 @@ class Book:
 
     def close(self, peer: Peer) -> None:
         """Forgets the connection and closes it; who calls has ended what it was part of."""
-        del self.peers[peer.id]
+        self.forget(peer)
         self.effects.append(Close(peer.id))
+
+    def forget(self, peer: Peer) -> None:
+        """Forgets a connection that is part of nothing any more, and what was held for it."""
+        self.let_all_go(peer)
+        del self.peers[peer.id]
+
+    def let_all_go(self, peer: Peer) -> None:
+        """Holds none of the connection's resumes any longer."""
+        for key in tuple(peer.held):
+            for role, resume in tuple(self.resumes[key].items()):
+                if resume.connection == peer.id:
+                    self.let_go(key, role)
+
+    def let_go(self, key: ResumeKey, role: Role) -> Peer:
+        """Holds this member's resume no longer; whose it was."""
+        held = self.resumes[key]
+        peer = self.peers[held.pop(role).connection]
+        peer.held.discard(key)
+        if not held:
+            del self.resumes[key]
+        return peer
 
     def bind(self, peer: Peer, role: Role, room: Room) -> None:
         """Admits the connection to the room."""

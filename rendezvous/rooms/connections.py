@@ -3,7 +3,7 @@
 Whoever is closed has first left the session, the wait or the room that it was part of.
 """
 
-from rendezvous.rooms import cameras, resumes, viewers
+from rendezvous.rooms import cameras, viewers
 from rendezvous.rooms.book import Book, Peer
 from rendezvous.rooms.facts import (
     ConnectionFailed,
@@ -35,7 +35,7 @@ def lost(book: Book, fact: ConnectionLost) -> None:
     peer = book.peers.get(fact.connection)
     if peer is not None:
         _depart(book, peer)
-        del book.peers[peer.id]
+        book.forget(peer)
 
 
 def failed(book: Book, fact: ConnectionFailed) -> None:
@@ -53,7 +53,6 @@ def expel(book: Book, peer: Peer, code: ErrorCode, sentence: str) -> None:
 
 
 def _depart(book: Book, peer: Peer) -> None:
-    resumes.forget(book, peer)
     if peer.role is Role.CAMERA:
         cameras.gone(book, peer)
     elif peer.role is Role.VIEWER:

@@ -142,7 +142,7 @@ def _looked_up(book: Book, fact: RoomLookedUp) -> None:
 def _give_up_resumes(book: Book, peer: Peer) -> None:
     # What a stranger asked to come back to was a viewer's; as a camera it could pair with itself.
     if peer.role is not Role.CAMERA:
-        resumes.forget(book, peer)
+        book.let_all_go(peer)
 
 
 def _store_failed(book: Book, fact: StoreFailed) -> None:

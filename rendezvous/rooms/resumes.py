@@ -56,7 +56,6 @@ def _take_viewer_place(book: Book, peer: Peer, session: Session) -> None:
         old = book.peers[earlier]
         book.refuse(old, ErrorCode.SUPERSEDED, "The same viewer came back on a new connection.")
         old.session = None
-        forget(book, old)
         book.close(old)
     _stop_waiting(book, peer)
     book.bind(peer, Role.VIEWER, book.rooms[session.room])
@@ -87,17 +86,8 @@ def _hold(book: Book, peer: Peer, message: Resume) -> None:
         _pair(book, key)
 
 
-def _let_go(book: Book, key: ResumeKey, role: Role) -> Peer:
-    held = book.resumes[key]
-    peer = book.peers[held.pop(role).connection]
-    peer.held.discard(key)
-    if not held:
-        del book.resumes[key]
-    return peer
-
-
 def _pair(book: Book, key: ResumeKey) -> None:
-    camera, viewer = (_let_go(book, key, role) for role in (Role.CAMERA, Role.VIEWER))
+    camera, viewer = (book.let_go(key, role) for role in (Role.CAMERA, Role.VIEWER))
     if _has_place(book, viewer, book.rooms[key[0]]):
         _rebuild(book, key, camera, viewer)
         return
@@ -121,17 +111,9 @@ def _rebuild(book: Book, key: ResumeKey, camera: Peer, viewer: Peer) -> None:
         book.tell(connection, room_id, Resumed(session=session_id))
 
 
-def forget(book: Book, peer: Peer) -> None:
-    """The connection is no more, or something else now; what was held for it is let go."""
-    for key in tuple(peer.held):
-        for role, resume_ in tuple(book.resumes[key].items()):
-            if resume_.connection == peer.id:
-                _let_go(book, key, role)
-
-
 def expire(book: Book) -> None:
     """Resumes whose other member did not come are answered."""
     for key, held in tuple(book.resumes.items()):
         for role, resume_ in tuple(held.items()):
             if resume_.until <= book.now:
-                _refuse(book, _let_go(book, key, role), key[1])
+                _refuse(book, book.let_go(key, role), key[1])

@@ -567,6 +567,14 @@ def test_held_resumes_are_bounded(scene: Scene) -> None:
     assert scene.book.resumes == {}
 
 
+def test_a_superseded_camera_leaves_no_resumes_behind(scene: Scene) -> None:
+    """What was held for the earlier connection is not paired with anybody."""
+    earlier = scene.camera(ROOM, KEY).says(Resume(session="s" * 22, secret="t" * 22, room=ROOM))
+    scene.camera(ROOM, KEY)
+    assert earlier.closed
+    assert scene.book.resumes == {}
+
+
 # ── going away, defects ──────────────────────────────────────────────────────────────────────
 
 

@@ -170,4 +170,4 @@ class Rendezvous(RuleBasedStateMachine):
 
 
 TestRendezvous = Rendezvous.TestCase
-TestRendezvous.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRendezvous.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
