@@ -24,6 +24,8 @@ from tests.support.cameras import Nal, nals
 # One browser for all of these tests.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+ONE_LOOP = True  # the browser is the same on both
+
 URL = "http://127.0.0.1/lab"
 PAGE = """<!doctype html><video autoplay muted playsinline></video>
 <script>
