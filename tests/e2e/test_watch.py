@@ -12,7 +12,7 @@ from tests.support.browser import page_at
 from tests.support.cameras import rtsp_camera
 from tests.support.daemon import Publisher, publisher
 from tests.support.player import Player
-from tests.support.server import Program
+from tests.support.server import Program, running_program
 from tests.support.waiting import until
 
 LIP_SYNC = 80  # ms
@@ -124,6 +124,22 @@ async def test_a_camera_with_a_password_plays_and_the_password_stays_unseen(
         async with watching(rendezvous, camera.url, chromium, tmp_path) as (terminal, page):
             await Player(page).live()
             assert "s3cret" not in terminal.terminal
+
+
+async def test_all_of_it_works_under_tls(
+    chromium: Browser, tmp_path: Path, certificate: Path
+) -> None:
+    secure = ["--tls-cert", str(certificate)]
+    async with running_program(*secure, state=tmp_path / "r.sqlite") as rendezvous:
+        words = [*evostream(rendezvous, "test:"), "ersOverSsl=1"]
+        trust = {"PUBLISHER_SERVER_CA": str(certificate)}
+        async with publisher(*words, state=tmp_path, environ=trust) as camera:
+            link = await camera.link()
+            assert link.startswith("https://")
+            context = await chromium.new_context(ignore_https_errors=True)
+            page = await context.new_page()
+            await page.goto(link)
+            await Player(page).live()
 
 
 async def test_a_looping_file_and_the_test_camera_play_side_by_side(
