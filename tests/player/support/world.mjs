@@ -20,7 +20,9 @@ export class World {
     globalThis.setTimeout = (run, pause = 0) => this.#plan(run, pause, null);
     globalThis.setInterval = (run, pause) => this.#plan(run, pause, pause);
     globalThis.clearTimeout = globalThis.clearInterval = (id) => this.#timers.delete(id);
-    Date.now = performance.now = () => this.now;
+    Date.now = () => this.now;
+    // Node 18 has it as a property that cannot be assigned to.
+    Object.defineProperty(performance, 'now', { value: Date.now, configurable: true });
     globalThis.WebSocket = class extends Socket {
       constructor(url) {
         super(url);
