@@ -13,7 +13,7 @@ STATE = Path(__file__).parent.parent / ".state"
 
 
 def main() -> int:
-    """Runs both programs until one ends or Ctrl-C."""
+    """Runs both programs until the publisher ends or Ctrl-C."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", default="4545")
     parser.add_argument("--source", default="test:")

@@ -88,6 +88,10 @@ const SOURCES = {
     'Browsers cannot show them live: set B-frames to 0 in the camera’s settings, or the profile to Baseline.',
   ],
   no_video: ['This stream has no video', 'Choose another stream in the publisher’s settings.'],
+  no_key_frames: [
+    'This camera sends no key frames',
+    'A picture can only begin with one: set the I-frame interval to 1 or 2 seconds and turn off intra refresh in the camera’s settings.',
+  ],
 };
 
 /** @param {Seen} seen @returns {Words} */

@@ -1,7 +1,6 @@
 """The command ``publisher``, where all parts are put together."""
 
 import asyncio
-import logging
 import os
 import ssl
 import sys
@@ -101,7 +100,6 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 def _show_link(link: str) -> None:
     print(f"Watch: {link}", flush=True)  # noqa: T201
-    logging.getLogger(__name__).debug("link shown")
 
 
 if __name__ == "__main__":

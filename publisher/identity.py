@@ -115,7 +115,7 @@ class Keyring:
     @staticmethod
     def _keep(path: Path, content: bytes) -> bytes:
         """Writes once and atomically: two first starts at once end with the same content."""
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:

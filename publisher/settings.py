@@ -77,8 +77,17 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
 
     @property
     def cameras(self) -> tuple[CameraSettings, ...]:
-        """All cameras of this daemon."""
-        return self.camera or (self,)
+        """All cameras of this daemon; what a table leaves out is as said outside of it."""
+        if not self.camera:
+            return (self,)
+        common = {name: getattr(self, name) for name in CameraSettings.__struct_fields__}
+        plain = msgspec.structs.asdict(CameraSettings())
+        return tuple(
+            msgspec.structs.replace(
+                camera, **{k: v for k, v in common.items() if getattr(camera, k) == plain[k]}
+            )
+            for camera in self.camera
+        )
 
     @property
     def address(self) -> ServerAddress:
@@ -195,7 +204,8 @@ def from_evostream(words: Sequence[str]) -> list[str]:
 def _word(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals:
-        raise UsageError("usage", f"'{word}' is not key=value.", "See publisher startWebRTC --help")
+        shown = f"'{word}'" if word.isalnum() else "A word"  # it might be an address
+        raise UsageError("usage", f"{shown} is not key=value.", "See publisher startWebRTC --help")
     return key.lower(), value
 
 

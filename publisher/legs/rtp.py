@@ -74,9 +74,15 @@ class RtpLeg:
         self._audio.put(block)
 
     @property
-    def dropped(self) -> int:
-        """Pictures and blocks of sound that this viewer did not get."""
-        return self._video.dropped + self._audio.dropped
+    def losses(self) -> str:
+        """What did not reach the viewer, in words; empty when all did."""
+        counts = {
+            "pictures dropped": self._video.dropped,
+            "sounds dropped": self._audio.dropped,
+            "packets asked for again": self.peer.retransmission_requests,
+            "key frames asked for": self.peer.keyframe_requests,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
     async def close(self) -> None:
         """Stops sending; idempotent."""

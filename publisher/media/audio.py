@@ -19,6 +19,12 @@ from publisher.media.units import AudioBlock
 OPUS_RATE = 48_000  # Hz, RFC 7587 §4.1
 G711_RATE = 8_000  # Hz, RFC 3551 §4.5.14
 _OPUS_FRAME = 960  # samples: 20 ms
+_OPUS_INTERVAL = SECOND // 50
+_AAC_INTERVAL = SECOND * 1024 // 48_000  # of a frame at the usual rate, for packets without time
+_STEREO = 2
+_G711 = {"pcm_alaw": "PCMA", "pcm_mulaw": "PCMU"}
+_G711_BYTES = 960
+_DATAGRAM_BYTES = 1200  # of payload; libsrtp takes no packet over 1500 and ends the track instead
 _BIT_RATE = {1: 48_000, 2: 96_000}  # bit/s by channels: beyond what a camera's microphone gives
 
 
@@ -27,42 +33,57 @@ class AudioPipeline(Protocol):
 
     codec: str
     """The payload's name in SDP: opus, PCMA or PCMU."""
+    lost: int
+    """Packets that could not be used."""
 
     def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
         """The blocks that are ready with this packet; ``now`` in microseconds, monotonic."""
 
 
-_UNTOUCHED = {
-    "opus": ("opus", OPUS_RATE),
-    "pcm_alaw": ("PCMA", G711_RATE),
-    "pcm_mulaw": ("PCMU", G711_RATE),
-}
-
-
 def audio_pipeline(stream: Stream, timeline: Timeline) -> AudioPipeline | None:
     """The cheapest way to this stream's sound, or None when nothing can decode it."""
-    name, rate = _UNTOUCHED.get(stream.codec, ("", 0))
-    is_wideband_g711 = rate == G711_RATE and (stream.sample_rate != rate or stream.channels > 1)
-    if name and not is_wideband_g711:
-        return Untouched(name, rate, timeline)
+    if stream.codec in _G711 and stream.sample_rate == G711_RATE and stream.channels == 1:
+        return UntouchedG711(_G711[stream.codec], timeline)
+    if stream.codec == "opus" and stream.channels <= _STEREO:
+        return UntouchedOpus(timeline)
     try:
         return ToOpus(stream, timeline)
     except (av.FFmpegError, ValueError):
         return None
 
 
-class Untouched:
-    """Passes blocks on as the camera made them."""
+class UntouchedG711:
+    """Passes G.711 on byte by byte; only long packets are cut, to fit into datagrams."""
 
-    def __init__(self, codec: str, rate: int, timeline: Timeline) -> None:
+    def __init__(self, codec: str, timeline: Timeline) -> None:
         self.codec = codec
-        self._rate = rate
         self._timeline = timeline
+        self.lost = 0
 
     def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
-        """One block for each packet."""
-        pts = self._timeline.place(packet, now, SECOND // 50)
-        yield _block(packet.data, pts, self._rate)
+        """The packet in blocks of 120 ms at the most; any length may be sent (RFC 3551 §4.2)."""
+        pts = self._timeline.place(packet, now, len(packet.data) * SECOND // G711_RATE)
+        for begin in range(0, len(packet.data), _G711_BYTES):
+            data = packet.data[begin : begin + _G711_BYTES]
+            yield _block(data, pts + begin * SECOND // G711_RATE, G711_RATE)
+
+
+class UntouchedOpus:
+    """Passes Opus on as the camera made it."""
+
+    codec = "opus"
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self.lost = 0
+
+    def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
+        """One block for each packet; one that fits into no datagram is counted and left out."""
+        pts = self._timeline.place(packet, now, _OPUS_INTERVAL)
+        if len(packet.data) > _DATAGRAM_BYTES:
+            self.lost += 1
+        else:
+            yield _block(packet.data, pts, OPUS_RATE)
 
 
 class ToOpus:
@@ -73,27 +94,37 @@ class ToOpus:
     def __init__(self, stream: Stream, timeline: Timeline) -> None:
         """Raises FFmpegError or ValueError when FFmpeg has no decoder for the stream."""
         channels = min(max(stream.channels, 1), 2)
-        layout = "stereo" if channels == 2 else "mono"  # noqa: PLR2004
+        self._layout = "stereo" if channels == _STEREO else "mono"
         self._timeline = timeline
         self._decoder = _decoder(stream)
-        self._resampler = AudioResampler("s16", layout, OPUS_RATE, frame_size=_OPUS_FRAME)
-        self._encoder = _encoder(layout, _BIT_RATE[channels])
-        self.malformed = 0
+        self._resampler = self._new_resampler()
+        self._encoder = _encoder(self._layout, _BIT_RATE[channels])
+        self.lost = 0
 
     def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
         """Blocks as they fill; what cannot be decoded is counted and left out."""
         coded = av.Packet(packet.data)
-        coded.pts = coded.dts = self._timeline.place(packet, now, SECOND // 47)
+        coded.pts = coded.dts = self._timeline.place(packet, now, _AAC_INTERVAL)
         coded.time_base = Fraction(1, SECOND)
         try:
             frames = self._decoder.decode(coded)
         except av.FFmpegError:
-            self.malformed += 1
+            self.lost += 1
             return
         for frame in frames:
-            for resampled in self._resampler.resample(frame):
+            for resampled in self._resample(frame):
                 for opus in self._encoder.encode(resampled):
                     yield _opus_block(opus)
+
+    def _resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        try:
+            return self._resampler.resample(frame)
+        except ValueError:  # the camera's rate or channels are others now
+            self._resampler = self._new_resampler()
+            return self._resampler.resample(frame)
+
+    def _new_resampler(self) -> AudioResampler:
+        return AudioResampler("s16", self._layout, OPUS_RATE, frame_size=_OPUS_FRAME)
 
 
 def _decoder(stream: Stream) -> AudioCodecContext:

@@ -50,7 +50,8 @@ class VideoFeed:
 
     async def get(self) -> AccessUnit:
         """The next unit, as soon as there is one."""
-        await self._ready.wait()
+        while not self._units:  # what woke us may have been dropped before our turn
+            await self._ready.wait()
         unit = self._units.popleft()
         self._bytes -= len(unit.data)
         if not self._units:

@@ -3,7 +3,11 @@
 Without it a viewer waits for the next IDR: up to ten seconds with many cameras.
 """
 
+import logging
+
 from publisher.media.units import AccessUnit
+
+logger = logging.getLogger(__name__)
 
 MAX_FRAMES = 900  # 30 s at 30 frames/s
 MAX_BYTES = 16 * 1024 * 1024
@@ -30,6 +34,7 @@ class GopCache:
         if len(self._units) > self._max_frames or self._bytes > self._max_bytes:
             self.overflows += 1
             self.clear()
+            logger.warning("This GOP is too long to keep: who joins now waits for the next IDR.")
 
     def clear(self) -> None:
         """Forgets the pictures, as when the camera was lost."""

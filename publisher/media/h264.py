@@ -13,9 +13,11 @@ SPS: Final = 7
 PPS: Final = 8
 DELIMITER: Final = 9
 
+BASELINE: Final = 66  # profile_idc, §A.2.1
+
 START_CODE: Final = b"\x00\x00\x00\x01"
 _B_SLICES: Final = (1, 6)  # slice_type, table 7-6
-_PROFILES: Final = {66: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10"}
+_PROFILES: Final = {BASELINE: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10"}
 _PROFILES_WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134})
 
 
@@ -126,7 +128,7 @@ class Sps:
     @property
     def profile(self) -> str:
         """The profile's name."""
-        if self.profile_idc == 66 and self.constraints & 0x40:  # noqa: PLR2004
+        if self.profile_idc == BASELINE and self.constraints & 0x40:
             return "Constrained Baseline"
         return _PROFILES.get(self.profile_idc, f"profile {self.profile_idc}")
 

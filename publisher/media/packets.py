@@ -5,9 +5,8 @@ from typing import Literal
 
 Kind = Literal["video", "audio"]
 
-SECOND = (
-    1_000_000  # of the clock of packets: microseconds, which 1/90000 s rounds to and from exactly
-)
+SECOND = 1_000_000
+"""The clock of packets counts microseconds: 1/90000 s is rounded to them and back exactly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,13 @@ class Timeline:
         stray = now - packet.pts
         if abs(stray - self._stray.get(packet.kind, stray)) > MAX_STRAY:
             self.jumps += 1
-            self._offset = stray
+            self._offset = max(now, self._last.get(packet.kind, now) + interval) - packet.pts
             self._stray.clear()
         self._stray[packet.kind] = stray
         return packet.pts + self._offset
 
     def _start(self, kind: Kind, now: int, interval: int) -> int:
-        untimed = self._last.get(kind)
-        if untimed is not None and now - untimed < 2 * interval:
-            return untimed + interval  # right behind the pictures that had no time
+        last = self._last.get(kind)
+        if last is not None and now - last < 2 * interval:
+            return last + interval  # right behind the pictures that had no time
         return now

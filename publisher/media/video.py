@@ -18,6 +18,7 @@ from publisher.media.units import AccessUnit
 CLOCK_RATE = 90_000  # Hz, RFC 6184 §8.2.1
 _TIME_BASE = Fraction(1, CLOCK_RATE)
 _REORDERED_ENOUGH = 3  # pictures out of order before B-frames are blamed: one may be a glitch
+_JUDGED_AFTER = 10  # pictures: two B-frames between each two others have shown themselves by then
 
 
 class VideoPipeline:
@@ -34,6 +35,13 @@ class VideoPipeline:
         self.sps = _first_sps(self._parameter_sets)
         self.malformed = 0
 
+    @property
+    def judged(self) -> bool:
+        """Whether enough was seen to say that there are no B-frames."""
+        return self._reordering.pictures >= _JUDGED_AFTER or (
+            self.sps is not None and self.sps.profile_idc == h264.BASELINE  # it has none
+        )
+
     def feed(self, packet: Packet, now: int) -> AccessUnit | None:
         """The access unit of the packet, or None when there is nothing to show in it.
 
@@ -48,8 +56,9 @@ class VideoPipeline:
         if types & {h264.SPS, h264.PPS}:
             self._remember(nals)
         key = h264.IDR in types
-        if key and h264.SPS not in types:
-            nals = _insert(self._parameter_sets, nals)
+        if key:
+            missing = {h264.SPS, h264.PPS} - types
+            nals = _insert([n for n in self._parameter_sets if h264.nal_type(n) in missing], nals)
         pts = self._timeline.place(packet, now, self._interval)
         return _access_unit(h264.join_annex_b(nals), pts, key=key)
 
@@ -61,13 +70,13 @@ class VideoPipeline:
             return []
 
     def _remember(self, nals: list[bytes]) -> None:
-        found = tuple(nal for nal in nals if h264.nal_type(nal) in (h264.SPS, h264.PPS))
-        sps = _first_sps(found)
-        if sps:
-            self.sps = sps
-            self._parameter_sets = found
-        else:
-            self._parameter_sets += tuple(n for n in found if n not in self._parameter_sets)
+        for kind in (h264.SPS, h264.PPS):
+            found = tuple(nal for nal in nals if h264.nal_type(nal) == kind)
+            if found:
+                others = tuple(n for n in self._parameter_sets if h264.nal_type(n) != kind)
+                # Sequence parameter sets go first: the others refer to them.
+                self._parameter_sets = tuple(sorted(others + found, key=h264.nal_type))
+        self.sps = _first_sps(self._parameter_sets) or self.sps
 
 
 def _require_h264(stream: Stream) -> None:
@@ -104,10 +113,12 @@ def _first_sps(nals: tuple[bytes, ...]) -> h264.Sps | None:
     return None
 
 
-def _insert(parameter_sets: tuple[bytes, ...], nals: list[bytes]) -> list[bytes]:
-    """The sets go first, but an access unit delimiter precedes everything (§7.4.1.2.3)."""
-    has_delimiter = h264.nal_type(nals[0]) == h264.DELIMITER
-    return [*nals[:has_delimiter], *parameter_sets, *nals[has_delimiter:]]
+def _insert(parameter_sets: list[bytes], nals: list[bytes]) -> list[bytes]:
+    """The sets go first, behind an SPS or an access unit delimiter if there is one (§7.4.1.2.3)."""
+    begin = 0
+    while h264.nal_type(nals[begin]) in (h264.DELIMITER, h264.SPS):
+        begin += 1
+    return [*nals[:begin], *parameter_sets, *nals[begin:]] if parameter_sets else nals
 
 
 def _access_unit(data: bytes, pts: int, *, key: bool) -> AccessUnit:
@@ -128,8 +139,11 @@ class _Reordering:
     def __init__(self) -> None:
         self._highest: int | None = None
         self._seen = 0
+        self.pictures = 0
 
     def watch(self, packet: Packet, nals: list[bytes]) -> None:
+        """Takes the next picture; raises UnplayableError."""
+        self.pictures += 1
         if packet.pts is None or not any(_is_b_slice(nal) for nal in nals):
             self._highest = packet.pts
             return

@@ -15,13 +15,14 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InternalError, InvalidStateError, OperationError
+from aiortc.exceptions import InvalidStateError
+from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
 
 from publisher.errors import PublisherError
 from publisher.rtc import private, sdp
-from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
+from rendezvous.wire.messages import SDP_BYTES, IceCandidate, IcePolicy, IceServer
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,10 @@ class Peer:
     ) -> None:
         self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
         self._connection.on("connectionstatechange", lambda: on_state(self.state))
+        self._wanted: list[tuple[MediaStreamTrack, Sequence[str]]] = []
         self._senders: list[private.CameraSender] = []
         self._heard = time.monotonic()
+        self._watched = False
 
     @property
     def state(self) -> str:
@@ -61,14 +64,17 @@ class Peer:
         """PLIs and FIRs so far (RFC 4585 §6.3.1, RFC 5104 §4.3.1)."""
         return sum(sender.plis for sender in self._senders)
 
+    @property
+    def retransmission_requests(self) -> int:
+        """Packets that NACKs (RFC 4585 §6.2.1) named so far."""
+        return sum(sender.nacks for sender in self._senders)
+
     def send(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
         """Will send the track, as one of these codecs in this order; before the offer is taken.
 
         Codecs are names as in SDP, for H.264 followed by the profile: ``H264/640c1f``.
         """
-        transceiver = self._connection.addTransceiver(track, direction="sendonly")
-        transceiver.setCodecPreferences(_preferences(track.kind, codecs))
-        self._senders.append(private.CameraSender.adopt(transceiver.sender, self._note_life))
+        self._wanted.append((track, codecs))
 
     async def answer(self, offer: str) -> str:
         """The answer with all local candidates. Raises OfferRefusedError."""
@@ -79,20 +85,37 @@ class Peer:
                 "Use Chrome, Edge or Safari, or give Firefox its OpenH264 plugin.",
             )
         try:
-            return await self._answer(sdp.for_answering(offer))
-        except (ValueError, InternalError, InvalidStateError, OperationError, IndexError) as error:
+            answer = await self._answer(sdp.for_answering(offer))
+        except Exception as error:  # aiortc's parser fails in many ways; the viewer's fault in all
             logger.debug("offer refused: %r", error)
             raise OfferRefusedError(
                 "offer_refused", "The camera cannot make sense of the viewer's offer."
             ) from error
+        if len(answer) > SDP_BYTES:
+            raise OfferRefusedError("offer_refused", "The viewer's offer asks for too much.")
+        return answer
+
+    def _add_transceivers(self, offer: str) -> None:
+        """For what the viewer wants to receive; aiortc answers nothing at all with one too many."""
+        for track, codecs in self._wanted:
+            if sdp.has_section(offer, track.kind):
+                transceiver = self._connection.addTransceiver(track, direction="sendonly")
+                # Before the offer is taken: later they have no effect, and it would be VP8.
+                transceiver.setCodecPreferences(_preferences(track.kind, codecs))
+                sender = private.CameraSender.adopt(transceiver.sender, self._note_life)
+                self._senders.append(sender)
+        self._wanted.clear()
 
     async def _answer(self, offer: str) -> str:
         connection = self._connection
+        self._add_transceivers(offer)
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        private.watch_ice(connection, self._note_life)
+        if not self._watched:
+            self._watched = True
+            private.watch_ice(connection, self._note_life)
         await connection.setLocalDescription(await connection.createAnswer())
         if private.negotiated(connection, "video") != "video/H264":
-            raise OperationError("no H.264 in common")
+            raise ValueError("no H.264 in common")
         return str(connection.localDescription.sdp)
 
     async def add_candidate(self, candidate: IceCandidate | None) -> None:
@@ -125,10 +148,26 @@ class Peer:
 def _configuration(servers: Sequence[IceServer], policy: IcePolicy) -> RTCConfiguration:
     return RTCConfiguration(
         # An empty list, never None: aiortc would ask a public server of its own choice.
-        iceServers=[RTCIceServer(list(s.urls), s.username, s.credential) for s in servers],
+        iceServers=[
+            RTCIceServer(_usable(server.urls), server.username, server.credential)
+            for server in servers
+        ],
         bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
         iceTransportPolicy=RTCIceTransportPolicy(policy.value),
     )
+
+
+def _usable(urls: Sequence[str]) -> list[str]:
+    """The URLs that aiortc understands: it takes no IPv6 literals, for one."""
+    usable = []
+    for url in urls:
+        try:
+            parse_stun_turn_uri(url)
+        except ValueError:
+            logger.warning("ICE server left out: %s cannot be used here.", url)
+        else:
+            usable.append(url)
+    return usable
 
 
 def _preferences(kind: str, wanted: Sequence[str]) -> list[RTCRtpCodecCapability]:

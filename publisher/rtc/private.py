@@ -132,8 +132,9 @@ class CameraSender(RTCRtpSender):
     def _RTCRtpSender__ntp_timestamp(self) -> int:  # noqa: N802  # the name it shadows
         """The NTP time (RFC 3550 §4) of the unit that was sent last."""
         pts = getattr(self.track, "sent_pts", None)
-        seconds = time.monotonic() if pts is None else pts / 1_000_000
-        return int((seconds + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
+        if pts is None:
+            return 0  # "no wall clock" (RFC 3550 §6.4.1), as there is no RTP time to go with it
+        return int((pts / 1_000_000 + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
 
     @_RTCRtpSender__ntp_timestamp.setter
     def _RTCRtpSender__ntp_timestamp(self, value: int) -> None:  # noqa: N802

@@ -24,6 +24,11 @@ def is_mdns(candidate: str) -> bool:
     return len(parts) > 4 and parts[4].endswith(".local")  # noqa: PLR2004
 
 
+def has_section(sdp: str, kind: str) -> bool:
+    """Whether there is a media section of the kind that is not rejected (port 0)."""
+    return re.search(rf"^m={kind} (?!0 )", sdp, re.MULTILINE) is not None
+
+
 def offers_h264(sdp: str) -> bool:
     """Whether the peer can take H.264 at all."""
     return _H264.search(sdp) is not None

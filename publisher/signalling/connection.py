@@ -47,6 +47,8 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """Queues a message; raises SignallingError when the server has stopped reading."""
+        if self._writer.transport.is_closing():  # uvloop raises on it, asyncio is silent
+            raise _lost()
         self._writer.write(codec.encode(message) + b"\n")
         if self._writer.transport.get_write_buffer_size() > UNSENT_BYTES:
             raise SignallingError("server_too_slow", "The rendezvous has stopped reading.")
@@ -128,6 +130,10 @@ async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Con
             "server_without_tls",
             f"{address.origin} does not speak TLS.",
             "Leave out --tls (ersOverSsl), or give the server a certificate.",
+        ) from None
+    except UnicodeError:
+        raise SignallingError(
+            "server_malformed", f"'{address.host}' is no host name.", retry=False
         ) from None
     except (OSError, TimeoutError):
         raise SignallingError(

@@ -54,31 +54,44 @@ def _split(text: str) -> SplitResult:
         )
     try:
         parts = urlsplit(text)
-    except ValueError as error:
-        raise AddressError("source_malformed", f"The source is malformed: {error}.") from None
+    except ValueError:
+        raise AddressError("source_malformed", "The source is no address.") from None
     if not parts.scheme or (not parts.netloc and Path(text).exists()):
         return SplitResult("file", "", text, "", "")
     return parts
 
 
 def _rtsp(parts: SplitResult, user: str, password: str) -> Address:
-    if not parts.hostname:
-        raise AddressError(
-            "source_malformed", "The camera's address has no host.", "Write rtsp://host/path"
-        )
+    _require_authority(parts)
     host = parts.netloc.rpartition("@")[2]
     user = user or unquote(parts.username or "")
     password = password or unquote(parts.password or "")
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    shown = parts._replace(netloc=host, query="").geturl()
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
     secret = parts._replace(netloc=login + host).geturl()
-    return Address(parts.scheme, shown, secret, parts.path, {})
+    # Some cameras want user and password in the path: /user=admin_password=…
+    path = "/…" if "=" in parts.path else parts.path
+    return Address(parts.scheme, f"{parts.scheme}://{host}{path}", secret, parts.path, {})
+
+
+def _require_authority(parts: SplitResult) -> None:
+    """Nothing of a misunderstood address may be quoted: it may hold the password."""
+    try:
+        valid = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or "@" in parts.path + parts.query + parts.fragment:
+        raise AddressError(
+            "source_malformed",
+            "The camera's address cannot be understood.",
+            "Write rtsp://host/path and give user name and password apart from it (--source-user, "
+            "PUBLISHER_SOURCE_PASSWORD) if they have characters like / ? # or @.",
+        )
 
 
 def _file(parts: SplitResult) -> Address:
     path = Path(unquote(parts.netloc + parts.path)).expanduser()
     if path.suffix.lower() not in FILE_SUFFIXES:
         raise AddressError(
-            "source_malformed", f"{path} is no known kind of file.", "Use mp4, mkv or ts."
+            "source_malformed", "The source is no known kind of file.", "Use mp4, mkv or ts."
         )
     return Address("file", str(path), str(path), str(path), {})

@@ -77,11 +77,12 @@ def open_container(
 
 
 def _choose(container: InputContainer) -> dict[Kind, AvStream]:
+    """The first stream of each kind whose codec FFmpeg knows at all."""
     chosen: dict[Kind, AvStream] = {}
-    if container.streams.video:
-        chosen["video"] = container.streams.video[0]
-    if container.streams.audio:
-        chosen["audio"] = container.streams.audio[0]
+    for stream in container.streams:
+        known: Any = stream.codec_context  # None for codecs without decoder, whatever the types say
+        if known is not None and isinstance(stream, av.VideoStream | av.AudioStream):
+            chosen.setdefault("video" if isinstance(stream, av.VideoStream) else "audio", stream)
     return chosen
 
 

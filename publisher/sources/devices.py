@@ -53,10 +53,9 @@ class OpenDevices:
 
     def __init__(self, *parts: OpenContainer) -> None:
         self._parts = parts
-        self._packets: queue.Queue[Packet | SourceError] = queue.Queue(_QUEUE_PACKETS)
+        self._packets: queue.Queue[Packet] = queue.Queue(_QUEUE_PACKETS)
         self._closed = False
         self.streams: tuple[Stream, ...] = tuple(s for part in parts for s in part.streams)
-        self.dropped = 0
 
     def packets(self) -> Iterator[Packet]:
         """Packets of both in order of arrival; raises SourceError when either stops."""
@@ -64,27 +63,19 @@ class OpenDevices:
             threading.Thread(target=self._pump, args=(part,), daemon=True).start()
         while not self._closed:
             try:
-                item = self._packets.get(timeout=READ_SECONDS)
+                yield self._packets.get(timeout=READ_SECONDS)
             except queue.Empty:
                 raise SourceError("source_interrupted", "The device fell silent.") from None
-            if isinstance(item, SourceError):
-                raise item
-            yield item
 
     def _pump(self, part: OpenContainer) -> None:
         try:
             for packet in part.packets():
-                self._offer(packet)
-        except SourceError as error:
-            self._offer(error)
+                # Blocking is right: the device's own ring loses what it has no room for.
+                self._packets.put(packet, timeout=READ_SECONDS)
+        except (SourceError, queue.Full):
+            self.interrupt()
         finally:
             part.close()
-
-    def _offer(self, item: Packet | SourceError) -> None:
-        try:
-            self._packets.put_nowait(item)
-        except queue.Full:
-            self.dropped += 1
 
     def interrupt(self) -> None:
         """Ends both reads."""

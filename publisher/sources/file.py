@@ -40,18 +40,20 @@ class OpenFile:
     def packets(self) -> Iterator[Packet]:
         """Packets when they are due; raises SourceError when the file is no longer readable."""
         pace = _Pace(self._closed)
-        offset = 0
+        end = 0
         while not self._closed.is_set():
-            end = offset
+            begin = end
+            first: int | None = None  # files may begin at any time, as recordings of streams do
             for packet in self._container.packets():
-                shifted = _shift(packet, offset)
+                if first is None:
+                    first = packet.dts
+                shifted = _shift(packet, begin - (first or 0))
                 if not pace.wait(shifted):
                     return
                 end = max(end, (shifted.dts or 0) + _STEP)
                 yield shifted
-            if end == offset:
+            if end == begin:
                 raise SourceError("source_not_a_camera", f"{self._path} has no media.")
-            offset = end
             self._container.close()
             self._container = _open(self._path)
 

@@ -5,21 +5,29 @@ bounded queue, and a loop that cannot keep up loses pictures up to the next IDR,
 """
 
 import asyncio
+import contextlib
+import functools
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
 from publisher.errors import SourceError, UnplayableError
+from publisher.media import h264
 from publisher.media.audio import AudioPipeline, audio_pipeline
 from publisher.media.format import Format, describe
-from publisher.media.packets import Packet, Stream
+from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
 from publisher.media.video import VideoPipeline
 from publisher.sources.source import OpenSource, Source
 
+logger = logging.getLogger(__name__)
+
 HANDOFF_UNITS = 400  # about four seconds of a camera with sound
+PICTURE_SECONDS = 5  # without a picture while sound goes on: the stream is broken
+KEY_FRAME_SECONDS = 30  # longer than the GOP of any camera that is set up to be watched
 
 
 async def read(
@@ -36,7 +44,12 @@ async def read(
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
-    thread = _ReaderThread(source, timeline, _Handoff(loop, on_format, on_unit), done)
+
+    def end(error: BaseException) -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    thread = _ReaderThread(source, timeline, _Handoff(loop, on_format, on_unit, end), end)
     thread.start()
     try:
         await done
@@ -52,10 +65,12 @@ class _Handoff:
         loop: asyncio.AbstractEventLoop,
         on_format: Callable[[Format], None],
         on_unit: Callable[[Unit], None],
+        on_defect: Callable[[BaseException], None],
     ) -> None:
         self._loop = loop
         self._on_format = on_format
         self._on_unit = on_unit
+        self._on_defect = on_defect
         self._items: deque[Unit | Format] = deque()
         self._gated = False
         self.dropped = 0
@@ -86,23 +101,34 @@ class _Handoff:
         # The thread wakes the loop only for the first item of an empty queue, so the last item
         # leaves the queue after it was handled, never before.
         while self._items:
-            item = self._items[0]
-            if isinstance(item, Format):
-                self._on_format(item)
-            else:
-                self._on_unit(item)
+            try:
+                self._hand_over(self._items[0])
+            except Exception as defect:  # noqa: BLE001  # it ends the reading, for the supervisor
+                self._items.clear()
+                self._on_defect(defect)
+                return
             self._items.popleft()
+
+    def _hand_over(self, item: Unit | Format) -> None:
+        if isinstance(item, Format):
+            self._on_format(item)
+        else:
+            self._on_unit(item)
 
 
 class _ReaderThread(threading.Thread):
     def __init__(
-        self, source: Source, timeline: Timeline, handoff: _Handoff, done: asyncio.Future[None]
+        self,
+        source: Source,
+        timeline: Timeline,
+        handoff: _Handoff,
+        end: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name=f"reader of {source.name}", daemon=True)
         self._source = source
         self._timeline = timeline
         self._handoff = handoff
-        self._done = done
+        self._end = end
         self._opened: OpenSource | None = None
         self._interrupted = False
 
@@ -115,21 +141,16 @@ class _ReaderThread(threading.Thread):
     def run(self) -> None:
         try:
             self._read()
-            error: BaseException | None = SourceError(
+            error: BaseException = SourceError(
                 "source_interrupted", f"{self._source.name} has ended."
             )
         except BaseException as caught:  # noqa: BLE001  # it is raised again on the loop
             error = caught
-        try:
-            self._handoff.call(lambda: self._finish(error))
-        except RuntimeError:
-            return  # the loop was closed: nobody is waiting any more
-
-    def _finish(self, error: BaseException | None) -> None:
-        if not self._done.done() and error:
-            self._done.set_exception(error)
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            self._handoff.call(functools.partial(self._end, error))
 
     def _read(self) -> None:
+        preparation: _Preparation | None = None
         self._opened = self._source.open()
         try:
             self._timeline.restart()
@@ -141,6 +162,17 @@ class _ReaderThread(threading.Thread):
                     self._handoff.put(item)
         finally:
             self._opened.close()
+            self._report(preparation)
+
+    def _report(self, preparation: "_Preparation | None") -> None:
+        lost = preparation.lost if preparation else 0
+        if lost or self._handoff.dropped:
+            logger.warning(
+                "%s: %d packets were broken; %d pictures and sounds were dropped for lack of time.",
+                self._source.name,
+                lost,
+                self._handoff.dropped,
+            )
 
 
 class _Preparation:
@@ -157,27 +189,58 @@ class _Preparation:
         self._audio_stream = audio[0] if audio else None
         self._video = VideoPipeline(video[0], timeline)
         self._audio: AudioPipeline | None = audio_pipeline(audio[0], timeline) if audio else None
-        self._format: Format | None = None
-        self._announced_sps: object = None
+        self._announced: h264.Sps | None = None
+        self._held: list[AccessUnit] = []
+        self._opened_at = self._pictured_at = _now()
+
+    @property
+    def lost(self) -> int:
+        """Packets that could not be used."""
+        return self._video.malformed + (self._audio.lost if self._audio else 0)
 
     def feed(self, packet: Packet) -> Iterator[Unit | Format]:
-        now = time.monotonic_ns() // 1000
-        if packet.kind == "audio":
-            if self._audio and self._format:
-                yield from self._audio.feed(packet, now)
-            return
-        unit = self._video.feed(packet, now)
+        """What the packet brings for viewers; raises SourceError or UnplayableError."""
+        now = _now()
+        if packet.kind == "video":
+            self._pictured_at = now
+            yield from self._picture(self._video.feed(packet, now))
+        elif self._audio and self._announced:
+            yield from self._audio.feed(packet, now)
+        self._check(now)
+
+    def _picture(self, unit: AccessUnit | None) -> Iterator[Unit | Format]:
         # A camera that is opened, or has come back, mostly begins in the middle of a GOP: viewers
-        # would see it painted over the last picture.
-        if unit and unit.key:
-            yield from self._format_change()
-        if unit and self._format:
-            yield unit
+        # would see it painted over the last picture. And what may have B-frames is looked at for
+        # some pictures before anybody is told that it is live.
+        if unit is None or not (unit.key or self._held or self._announced):
+            return
+        self._held.append(unit)
+        if not self._video.judged:
+            return
+        yield from self._format_change()
+        if self._announced:
+            yield from self._held
+        self._held = []
 
     def _format_change(self) -> Iterator[Format]:
         sps = self._video.sps
-        if sps is None or sps == self._announced_sps:
-            return
-        self._announced_sps = sps
-        self._format = describe(self._video_stream, sps, self._audio_stream, self._audio)
-        yield self._format
+        if sps is not None and sps != self._announced:
+            self._announced = sps
+            yield describe(self._video_stream, sps, self._audio_stream, self._audio)
+
+    def _check(self, now: int) -> None:
+        if now - self._pictured_at > PICTURE_SECONDS * SECOND:
+            raise SourceError(
+                "source_interrupted", "The camera sends sound but no picture.", "Waiting for it."
+            )
+        if self._announced is None and now - self._opened_at > KEY_FRAME_SECONDS * SECOND:
+            raise UnplayableError(
+                "no_key_frames",
+                f"The camera has sent no key frame for {KEY_FRAME_SECONDS} seconds.",
+                "Set its I-frame interval to 1 or 2 seconds and turn off intra refresh and "
+                "smart codecs.",
+            )
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000

@@ -4,9 +4,9 @@ from publisher.errors import SourceError
 from publisher.sources.address import Address
 from publisher.sources.container import READ_SECONDS, OpenContainer, open_container
 
-# Probing stops as soon as the SDP's streams have shown a packet each; the bound is for cameras
-# whose audio is announced but never comes.
-_ANALYZE_SECONDS = 1.5
+# The SDP says what there is, and we read the SPS ourselves. Probing would cost a second and hand
+# over its packets in a burst or, with "nobuffer", throw away the IDR that a camera sends at PLAY.
+_NO_PROBING = {"probesize": "32", "fpsprobesize": "0"}
 
 
 class RtspCamera:
@@ -29,8 +29,7 @@ class RtspCamera:
             options={
                 "rtsp_transport": self._transport,
                 "timeout": str(int(READ_SECONDS * 1_000_000)),  # of the socket, microseconds
-                "fflags": "nobuffer",
-                "analyzeduration": str(int(_ANALYZE_SECONDS * 1_000_000)),
+                **_NO_PROBING,
             },
         )
         if not opened.streams:

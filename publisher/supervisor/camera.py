@@ -1,6 +1,7 @@
 """One camera: its source, its room and its viewers, each failing and recovering by itself."""
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from publisher.identity import CameraKey
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
 from publisher.media.timeline import Timeline
-from publisher.media.units import Unit
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import Connection, ServerAddress, connect, refusal
 from publisher.sources import reader
@@ -19,9 +19,11 @@ from publisher.sources.source import Source as MediaSource
 from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.viewers import Viewers
 from rendezvous.wire.messages import (
+    SENTENCE_LENGTH,
     Candidate,
     End,
     Error,
+    ErrorCode,
     Goaway,
     Message,
     Offer,
@@ -101,7 +103,7 @@ class Camera:
         while True:
             try:
                 await reader.read(
-                    self._media, self._timeline, on_format=self._live, on_unit=self._publish
+                    self._media, self._timeline, on_format=self._live, on_unit=self._fan_out.publish
                 )
             except UnplayableError as error:
                 self._say(_trouble(SourceState.UNPLAYABLE, error))
@@ -121,9 +123,6 @@ class Camera:
         self._format = media
         self._viewers.use(media)
         self._say(Source(state=SourceState.LIVE, tracks=media.tracks))
-
-    def _publish(self, unit: Unit) -> None:
-        self._fan_out.publish(unit)
 
     def _say(self, source: Source) -> None:
         if source == self._source:
@@ -181,8 +180,9 @@ class Camera:
     async def _converse(self) -> None:
         """Handles what the server says until the connection is lost."""
         assert self._connection  # noqa: S101  # tells the type checker
-        async for message in self._connection.messages():
-            self._handle(message)
+        async with contextlib.aclosing(self._connection.messages()) as messages:
+            async for message in messages:
+                self._handle(message)
 
     def _handle(self, message: ServerMessage) -> None:
         match message:
@@ -193,8 +193,11 @@ class Camera:
                 self._viewers.open(message)
             case Offer() | Candidate() | End():
                 self._viewers.put(message)
-            case Error(session=None):
+            case Error(code=ErrorCode.SUPERSEDED):
                 raise refusal(message)
+            case Error(session=None):
+                # It was about one message; if the server closes as well, that is noticed.
+                logger.warning("[%s] %s", message.code, message.message)
             case _:
                 # An error of one session or an absent viewer: the media path decides who lives.
                 logger.debug("%s", message)
@@ -215,4 +218,4 @@ class Camera:
 
 
 def _trouble(state: SourceState, error: SourceError | UnplayableError) -> Source:
-    return Source(state=state, code=error.code, message=str(error))
+    return Source(state=state, code=error.code, message=str(error)[:SENTENCE_LENGTH])

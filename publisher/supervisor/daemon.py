@@ -14,35 +14,31 @@ logger = logging.getLogger(__name__)
 async def run(cameras: Sequence[Camera]) -> None:
     """Runs until SIGTERM or SIGINT, or until no camera has a room any more.
 
-    Raises the last SignallingError in that case.
+    Raises the last one's SignallingError in that case.
     """
-    tasks = {asyncio.create_task(camera.run()) for camera in cameras}
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, tasks)
-    failure: SignallingError | None = None
-    while tasks:
-        done, tasks_left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        tasks &= tasks_left
+    running = {asyncio.create_task(camera.run()) for camera in cameras}
+    _stop_on_signals(running)
+    while running:
+        done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        running &= left  # the set that the signal handler holds
         for task in done:
-            failure = _outcome(task, others=len(tasks)) or failure
-    if failure:
-        raise failure
+            _report(task, others=len(running))
 
 
-def _stop(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
+def _stop_on_signals(tasks: set[asyncio.Task[None]]) -> None:
+    def stop() -> None:
+        for task in tasks:
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
-def _outcome(task: asyncio.Task[None], *, others: int) -> SignallingError | None:
-    if task.cancelled():
-        return None
-    error = task.exception()
-    if isinstance(error, SignallingError):
-        if others:
-            logger.error("[%s] %s The other cameras go on.", error.code, error)
-        return error
-    if error:
+def _report(task: asyncio.Task[None], *, others: int) -> None:
+    """One camera has ended; raises its error when it was the last one."""
+    error = None if task.cancelled() else task.exception()
+    if error is None:
+        return
+    if not others or not isinstance(error, SignallingError):
         raise error
-    return None
+    logger.error("[%s] %s The other cameras go on.", error.code, error)

@@ -47,6 +47,10 @@ class Leg(Protocol):
         """Whether what was negotiated can carry the format."""
 
     @property
+    def losses(self) -> str:
+        """What did not reach the viewer, in words; empty when all did."""
+
+    @property
     def silence(self) -> float:
         """Seconds since the last sign of life on the media path."""
 
@@ -67,7 +71,7 @@ class Viewer:
         self.secret = opening.secret
         self._send = send
         self._mailbox: asyncio.Queue[Item] = asyncio.Queue(MAILBOX_ITEMS)
-        self._leg = make_leg(opening, self._state_changed)
+        self._leg = make_leg(opening, self.put)
         self._started = time.monotonic()
         self._connected = False
         self._reason: str | None = None
@@ -80,6 +84,11 @@ class Viewer:
             self._mailbox.put_nowait(item)
         except asyncio.QueueFull:
             self.dropped += 1
+
+    @property
+    def losses(self) -> str:
+        """What this viewer missed, in words."""
+        return self._leg.losses
 
     def suits(self, media: Format) -> bool:
         """Whether the session can go on with the camera's new format."""
@@ -99,8 +108,7 @@ class Viewer:
                 item = await self._next()
                 if item is not None:
                     await self._handle(item)
-                else:
-                    self._check()
+                self._check()
         finally:
             await self._leg.close()
         return self._reason
@@ -136,11 +144,10 @@ class Viewer:
         self._send(Candidate(session=self.session, candidate=None))
 
     def _check(self) -> None:
+        if self._reason is not None:
+            return
         if not self._connected:
             if time.monotonic() - self._started > CONNECT_SECONDS:
                 self.end(EndReason.CONNECT_TIMEOUT)
         elif self._leg.silence > SILENCE_SECONDS:
             self.end(EndReason.MEDIA_LOST)
-
-    def _state_changed(self, state: str) -> None:
-        self.put(state)

@@ -38,7 +38,12 @@ class Viewers:
             end = End(session=opening.session, reason=EndReason.CAMERA_FULL, message=message)
             self._send(end)
             return
-        viewer = Viewer(opening, self._make_leg, self._send)
+        try:
+            viewer = Viewer(opening, self._make_leg, self._send)
+        except Exception:
+            logger.exception("A session could not be opened; the others go on.")
+            self._send(End(session=opening.session, reason=EndReason.OFFER_REFUSED))
+            return
         self._viewers[viewer.session] = viewer
         task = asyncio.create_task(self._run(viewer))
         self._tasks.add(task)
@@ -83,3 +88,5 @@ class Viewers:
         finally:
             del self._viewers[viewer.session]
         logger.info("A viewer is gone (%s; %d left).", reason, len(self._viewers))
+        if viewer.losses:
+            logger.info("That viewer had %s.", viewer.losses)

@@ -6,6 +6,7 @@ Nothing unknown is ignored: a misspelt key, variable or flag ends the program wi
 """
 
 import argparse
+import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -147,4 +148,5 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _usage_error(message: str) -> NoReturn:
-    raise UsageError("usage", f"{message}.", "See --help.")
+    unseen = re.sub(r"://\S*@", "://…@", message)  # argparse quotes; an address has passwords
+    raise UsageError("usage", f"{unseen}.", "See --help.")

@@ -9,6 +9,7 @@ from rendezvous.rooms.limits import Limits
 from rendezvous.rooms.sessions import Role, Session
 from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
 from rendezvous.wire.messages import (
+    SENTENCE_LENGTH,
     Error,
     ErrorCode,
     IcePolicy,
@@ -16,9 +17,6 @@ from rendezvous.wire.messages import (
     ServerMessage,
     Source,
 )
-
-SENTENCE_LENGTH = 500  # what the vocabulary allows
-
 
 ResumeKey = tuple[RoomId, SessionId, str]
 """Both members must name the same room, session and secret: nobody can occupy another's."""

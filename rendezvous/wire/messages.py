@@ -19,6 +19,7 @@ MESSAGE_BYTES = 65_536
 SDP_BYTES = 32_768
 CANDIDATE_BYTES = 2_048
 CANDIDATES_PER_SESSION = 64  # from each side
+SENTENCE_LENGTH = 500  # characters
 MESSAGES_PER_SECOND = 20
 MESSAGE_BURST = 60
 
@@ -29,7 +30,7 @@ Digest: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]  # 256
 Sdp: TypeAlias = Annotated[str, Meta(max_length=SDP_BYTES)]
 Origin: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_\[\]-]{1,255}\Z")]  # host:port
 Code: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
-Sentence: TypeAlias = Annotated[str, Meta(max_length=500)]
+Sentence: TypeAlias = Annotated[str, Meta(max_length=SENTENCE_LENGTH)]
 Word: TypeAlias = Annotated[str, Meta(max_length=64)]
 
 

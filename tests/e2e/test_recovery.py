@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import page_at
@@ -11,11 +12,12 @@ from tests.support.player import Player
 from tests.support.server import Program, running_program
 
 
+@pytest.mark.parametrize("variant", ["plain", "long-gop"])
 async def test_a_camera_that_went_is_live_again_soon_after_its_return(
-    rendezvous: Program, chromium: Browser, tmp_path: Path
+    rendezvous: Program, chromium: Browser, tmp_path: Path, variant: str
 ) -> None:
     words = ["--server", f"127.0.0.1:{rendezvous.port}", "--room", "MyRoom", "--source"]
-    with rtsp_camera("plain") as camera:
+    with rtsp_camera(variant) as camera:
         async with (
             publisher("start", *words, camera.url, state=tmp_path) as daemon,
             page_at(chromium, await daemon.link()) as page,

@@ -8,25 +8,27 @@ import av
 from publisher.sources.test_camera import TestCamera
 
 
-def record(path: Path, *, seconds: float = 1.0, spec: str = "test:?size=640x360") -> Path:
-    """Records the test camera into an mp4, mkv or ts file, without encoding anything twice."""
+def record(
+    path: Path, *, seconds: float = 1.0, spec: str = "test:?size=640x360", begin: float = 0.0
+) -> Path:
+    """Records the test camera into an mp4, mkv or ts file whose first picture is at ``begin``."""
     camera = TestCamera(spec).open()
     with av.open(str(path), "w") as file:
         video = file.add_stream("h264", rate=30)
         video.width, video.height = camera.streams[0].width, camera.streams[0].height
         video.codec_context.extradata = camera.streams[0].extradata
-        begin: int | None = None
+        zero: int | None = None
         for packet in camera.packets():
             if packet.kind == "audio" or packet.pts is None:
                 continue
-            begin = packet.pts if begin is None else begin
+            zero = packet.pts if zero is None else zero
             coded = av.Packet(packet.data)
-            coded.pts = coded.dts = packet.pts - begin
+            coded.pts = coded.dts = packet.pts - zero + round(begin * 1_000_000)
             coded.time_base = Fraction(1, 1_000_000)
             coded.is_keyframe = packet.key
             coded.stream = video
             file.mux(coded)
-            if packet.pts - begin > seconds * 1_000_000:
+            if packet.pts - zero > seconds * 1_000_000:
                 break
     camera.close()
     return path

@@ -12,7 +12,7 @@ from publisher.errors import SignallingError
 from publisher.identity import CameraKey, Keyring
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import Connection, ServerAddress, connect
-from rendezvous.wire.messages import Claimed, Error, Goaway, Joined, Source, SourceState
+from rendezvous.wire.messages import Claimed, Error, Goaway, Joined, Ping, Source, SourceState
 from tests.support import peers
 from tests.support.server import Running, running_server
 
@@ -118,6 +118,22 @@ async def test_tls_works_with_a_trusted_certificate_only(
         with pytest.raises(SignallingError) as caught:
             await connect(secure, ssl.create_default_context())
         assert caught.value.code == "server_untrusted"
+
+
+async def test_a_host_that_cannot_be_one_is_named() -> None:
+    with pytest.raises(SignallingError) as caught:
+        await connect(ServerAddress("a..b", 4545), None)
+    assert caught.value.code == "server_malformed"
+    assert not caught.value.retry
+
+
+async def test_saying_something_on_a_dead_connection_says_that_it_is_lost(key: CameraKey) -> None:
+    async with running_server() as server, taken(server, key) as (connection, _):
+        connection.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(SignallingError) as caught:
+            connection.send(Ping())
+        assert caught.value.code == "server_lost"
 
 
 async def test_a_server_without_tls_is_named() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from publisher.sources import reader
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.sources.source import Source
+from tests.support.cameras import rtsp_camera
 from tests.support.clips import record
 from tests.support.waiting import until
+from tests.unit.publisher.test_h264 import encoded
 from tests.unit.publisher.test_video import IDR, SLICE, SPS_PPS
 
 VIDEO = Stream("video", "h264", frame_rate=25)
@@ -120,6 +123,66 @@ async def test_a_file_plays_again_and_again_in_real_time(tmp_path: Path, suffix:
     assert 0.5 < took / ((times[-1] - times[0]) / SECOND) < 2
     idrs = [h264.split_annex_b(unit.data) for unit in reading.pictures if unit.key]
     assert all(h264.SPS in {h264.nal_type(nal) for nal in nals} for nals in idrs)
+
+
+async def test_a_file_that_begins_late_loops_without_a_hole(tmp_path: Path) -> None:
+    clip = record(tmp_path / "clip.ts", seconds=0.5, spec="test:?size=320x192&gop=5", begin=8.0)
+    reading = Reading(source_for(Address.parse(str(clip))))
+    await until(lambda: len(reading.pictures) > 40)
+    await reading.stop()
+    times = [unit.pts for unit in reading.pictures]
+    assert max(later - earlier for earlier, later in pairwise(times)) < SECOND // 4
+
+
+async def test_a_camera_with_b_frames_is_never_called_live() -> None:
+    nals = encoded("main", (320, 192), bf="2", b_adapt="0")
+    b_slice = next(nal for nal in nals if h264.is_b_slice(nal))
+    main = [nal for nal in nals if h264.nal_type(nal) in (h264.SPS, h264.PPS)]
+    order = [picture(0, *main, IDR)]
+    for number in range(3, 12, 3):
+        order += [
+            picture(number, SLICE),
+            picture(number - 2, b_slice),
+            picture(number - 1, b_slice),
+        ]
+    reading = Reading(Script(*order))
+    with pytest.raises(UnplayableError) as caught:
+        await reading.task
+    assert caught.value.code == "b_frames"
+    assert reading.formats == []
+
+
+async def test_a_camera_without_key_frames_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "KEY_FRAME_SECONDS", 0)
+    with pytest.raises(UnplayableError) as caught:
+        await Reading(Script(*(picture(number, SLICE) for number in range(5)))).task
+    assert caught.value.code == "no_key_frames"
+
+
+async def test_sound_that_goes_on_without_pictures_is_no_live_camera(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "PICTURE_SECONDS", 0)
+    sound = Packet("audio", b"\x01", 0, 0, key=True)
+    with pytest.raises(SourceError, match="sound but no picture"):
+        await Reading(Script(picture(0, *SPS_PPS, IDR), *[sound] * 1000)).task
+
+
+async def test_a_defect_in_a_callback_ends_the_reading_and_nothing_hangs() -> None:
+    def fail(_: Format) -> None:
+        raise LookupError("a defect")
+
+    script = Script(picture(0, *SPS_PPS, IDR), picture(1, SLICE))
+    with pytest.raises(LookupError):
+        await reader.read(script, Timeline(), on_format=fail, on_unit=lambda _: None)
+    await until(script.closed.is_set)
+
+
+async def test_an_rtsp_camera_is_read_over_udp_too() -> None:
+    with rtsp_camera("plain") as camera:
+        reading = Reading(source_for(Address.parse(camera.url), rtsp_transport="udp"))
+        await until(lambda: len(reading.pictures) > 30)
+        await reading.stop()
 
 
 async def test_the_loop_goes_on_while_a_camera_does_not_answer() -> None:

@@ -7,7 +7,13 @@ import av
 import pytest
 from av.audio.resampler import AudioResampler
 
-from publisher.media.audio import OPUS_RATE, ToOpus, Untouched, audio_pipeline
+from publisher.media.audio import (
+    OPUS_RATE,
+    ToOpus,
+    UntouchedG711,
+    UntouchedOpus,
+    audio_pipeline,
+)
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
 from publisher.sources.pattern import tone
@@ -60,7 +66,7 @@ def test_broken_aac_is_counted_and_the_sound_goes_on() -> None:
     after = sum(len(list(pipeline.feed(p, p.pts or 0))) for p in packets[20:])
     assert before
     assert after
-    assert pipeline.malformed == 1
+    assert pipeline.lost == 1
 
 
 @pytest.mark.parametrize(
@@ -69,11 +75,40 @@ def test_broken_aac_is_counted_and_the_sound_goes_on() -> None:
 )
 def test_what_browsers_know_passes_untouched(codec: str, rate: int, name: str) -> None:
     pipeline = audio_pipeline(Stream("audio", codec, sample_rate=rate, channels=1), Timeline())
-    assert isinstance(pipeline, Untouched)
+    assert isinstance(pipeline, UntouchedG711 | UntouchedOpus)
     assert pipeline.codec == name
     (block,) = pipeline.feed(Packet("audio", b"sound", 0, 0, key=True), SECOND)
     assert bytes(block.packet) == b"sound"
     assert block.packet.pts == rate
+
+
+def test_a_long_packet_of_g711_is_cut_to_fit_into_datagrams() -> None:
+    pipeline = audio_pipeline(Stream("audio", "pcm_alaw", sample_rate=8000, channels=1), Timeline())
+    assert pipeline
+    sound = bytes(number % 251 for number in range(2000))
+    blocks = list(pipeline.feed(Packet("audio", sound, 0, 0, key=True), SECOND))
+    assert b"".join(bytes(block.packet) for block in blocks) == sound
+    assert [(block.packet.pts or 0) - 8000 for block in blocks] == [0, 960, 1920]
+
+
+def test_opus_that_fits_into_no_datagram_is_left_out_and_counted() -> None:
+    pipeline = audio_pipeline(Stream("audio", "opus", sample_rate=48_000, channels=2), Timeline())
+    assert pipeline
+    assert list(pipeline.feed(Packet("audio", bytes(1500), 0, 0, key=True), SECOND)) == []
+    assert pipeline.lost == 1
+
+
+def test_opus_with_more_than_two_channels_is_mixed_down() -> None:
+    surround = Stream("audio", "opus", sample_rate=48_000, channels=6)
+    assert not isinstance(audio_pipeline(surround, Timeline()), UntouchedOpus)
+
+
+def test_sound_whose_rate_changes_goes_on() -> None:
+    pipeline = ToOpus(Stream("audio", "aac", sample_rate=44_100, channels=2), Timeline())
+    frames = [_sound(0, 1024), _sound(0, 1024)]
+    frames[0].sample_rate = 44_100
+    for frame in frames:
+        assert isinstance(pipeline._resample(frame), list)
 
 
 def test_g711_at_another_rate_is_made_opus() -> None:

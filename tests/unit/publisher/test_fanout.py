@@ -105,6 +105,17 @@ async def test_who_waits_at_an_empty_feed_gets_the_next_unit() -> None:
     assert (picture.pts, sound.pts) == (3, 4)
 
 
+async def test_an_overflow_before_the_reader_s_turn_leaves_it_waiting() -> None:
+    feed = VideoFeed(max_frames=2)
+    waiting = asyncio.create_task(feed.get())
+    await asyncio.sleep(0)
+    for number in range(3):
+        feed.put(unit(number, key=number == 0))
+    await asyncio.sleep(0)
+    feed.put(unit(9, key=True))
+    assert (await waiting).pts == 9
+
+
 async def test_sound_that_nobody_takes_loses_its_oldest_blocks() -> None:
     feed = AudioFeed(max_blocks=2)
     for number in range(5):

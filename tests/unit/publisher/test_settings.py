@@ -52,6 +52,17 @@ def test_several_cameras_are_tables_of_the_file(tmp_path: Path) -> None:
     assert settings.cameras[1].source_password == "s3cret"
 
 
+def test_what_stands_above_the_tables_holds_for_all_cameras(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    file.write_text(
+        'viewers = 3\n[[camera]]\nroom = "A"\nsource = "rtsp://a/1"\n'
+        '[[camera]]\nroom = "B"\nsource = "rtsp://b/1"\nviewers = 5\nsource_user = "b"\n'
+    )
+    settings = start("--config", str(file), "--source-user", "all", PUBLISHER_SOURCE_PASSWORD="pw")
+    assert [(c.viewers, c.source_user) for c in settings.cameras] == [(3, "all"), (5, "b")]
+    assert {c.source_password for c in settings.cameras} == {"pw"}
+
+
 @pytest.mark.parametrize(
     ("server", "address"),
     [
@@ -148,6 +159,42 @@ def test_a_password_is_used_and_never_shown() -> None:
 def test_special_characters_of_a_password_survive() -> None:
     address = Address.parse("rtsp://camera.lan/1", "me@home", "p:a/s s?#@")
     assert address.secret_url == "rtsp://me%40home:p%3Aa%2Fs%20s%3F%23%40@camera.lan/1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://admin:s3c#ret@camera/stream",
+        "rtsp://admin:s3c/ret@camera/stream",
+        "rtsp://admin:s3c?ret@camera/stream",
+        "rtsp://admin:s3cret@camera:port/stream",
+        "s3cret@camera",
+    ],
+)
+def test_an_address_that_is_misunderstood_is_not_repeated(text: str) -> None:
+    with pytest.raises(AddressError) as caught:
+        Address.parse(text)
+    assert "s3c" not in str(caught.value)
+
+
+def test_a_password_in_path_or_query_is_not_shown() -> None:
+    for text in ("rtsp://camera:554/user=admin_password=s3cret_channel=1", "rtsp://c/1?p=s3cret"):
+        address = Address.parse(text)
+        assert address.secret_url == text
+        assert "s3cret" not in address.shown
+
+
+def test_a_password_without_user_name_is_used() -> None:
+    assert Address.parse("rtsp://:s3cret@camera/1").secret_url == "rtsp://:s3cret@camera/1"
+
+
+def test_a_flag_that_is_not_known_hides_the_password_in_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        start("--sorce", "rtsp://admin:s3cret@camera/1")
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(UsageError) as caught:
+        read_settings("startWebRTC", ["rtsp://admin:s3cret@camera/1"], {})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_files_and_devices_and_the_test_camera_have_addresses() -> None:

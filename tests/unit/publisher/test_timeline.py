@@ -1,5 +1,7 @@
 """A camera's times only grow, whatever its clock does, and sound keeps step with the picture."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,15 @@ def test_a_clock_that_jumps_without_a_restart_is_followed() -> None:
     due = timeline.place(at(1000 * SECOND), now=SECOND + FRAME, interval=FRAME)
     assert due == SECOND + FRAME
     assert timeline.jumps == 1
+
+
+def test_a_jump_while_the_timeline_is_ahead_gives_no_two_pictures_one_time() -> None:
+    timeline, now = Timeline(), SECOND
+    timeline.place(at(0), now, FRAME)
+    ahead = timeline.place(at(4 * SECOND), now + 2 * SECOND, FRAME)
+    times = [timeline.place(at(100 * SECOND + n * FRAME), now + n * FRAME, FRAME) for n in range(9)]
+    assert times[0] >= ahead + FRAME
+    assert {later - earlier for earlier, later in pairwise(times)} == {FRAME}
 
 
 def test_slow_drift_is_never_taken_for_a_jump() -> None:

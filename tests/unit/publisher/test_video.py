@@ -55,6 +55,13 @@ def test_parameter_sets_that_came_in_a_packet_of_their_own_are_kept_for_the_idr(
     assert h264.split_annex_b(feed(pipe, IDR).data) == [*SPS_PPS, IDR]
 
 
+def test_one_parameter_set_in_band_and_the_other_in_the_sdp_come_together() -> None:
+    sps, pps = SPS_PPS
+    pipe = pipeline(h264.join_annex_b([pps]))
+    assert h264.split_annex_b(feed(pipe, sps, IDR).data) == [sps, pps, IDR]
+    assert h264.split_annex_b(feed(pipe, IDR).data) == [sps, pps, IDR]
+
+
 def test_a_sample_of_an_mp4_becomes_annex_b() -> None:
     sps, pps = SPS_PPS
     avcc = bytes([1, *sps[1:4], 0xFF, 0xE1]) + len(sps).to_bytes(2) + sps

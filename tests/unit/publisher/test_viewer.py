@@ -32,6 +32,7 @@ class FakeLeg:
         self.seen: list[object] = []
         self.refusal: OfferRefusedError | None = None
         self.silence = 0.0
+        self.losses = ""
         self.closed = False
 
     async def answer(self, offer: str) -> str:
