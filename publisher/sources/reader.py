@@ -9,25 +9,19 @@ import contextlib
 import functools
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from publisher.errors import SourceError, UnplayableError
-from publisher.media import h264
-from publisher.media.audio import AudioPipeline, audio_pipeline
-from publisher.media.format import Format, describe
-from publisher.media.packets import SECOND, Packet, Stream
+from publisher.errors import SourceError
+from publisher.media.format import Format
+from publisher.media.preparation import Preparation
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
-from publisher.media.video import VideoPipeline
 from publisher.sources.source import OpenSource, Source
 
 logger = logging.getLogger(__name__)
 
 HANDOFF_UNITS = 400  # about four seconds of a camera with sound
-PICTURE_SECONDS = 5  # without a picture while sound goes on: the stream is broken
-KEY_FRAME_SECONDS = 30  # longer than the GOP of any camera that is set up to be watched
 
 
 async def read(
@@ -49,11 +43,13 @@ async def read(
         if not done.done():
             done.set_exception(error)
 
-    thread = _ReaderThread(source, timeline, _Handoff(loop, on_format, on_unit, end), end)
+    handoff = _Handoff(loop, on_format, on_unit, end)
+    thread = _ReaderThread(source, timeline, handoff, end)
     thread.start()
     try:
         await done
     finally:
+        handoff.close()
         thread.interrupt()
 
 
@@ -73,10 +69,17 @@ class _Handoff:
         self._on_defect = on_defect
         self._items: deque[Unit | Format] = deque()
         self._gated = False
+        self._closed = False
         self.dropped = 0
+
+    def close(self) -> None:
+        """Nothing is handed over any more: another reading may have begun."""
+        self._closed = True
 
     def put(self, item: Unit | Format) -> None:
         """For the reader thread. Raises RuntimeError when the loop is gone."""
+        if self._closed:
+            return
         if self._must_drop(item):
             self.dropped += 1
             return
@@ -100,13 +103,12 @@ class _Handoff:
     def _drain(self) -> None:
         # The thread wakes the loop only for the first item of an empty queue, so the last item
         # leaves the queue after it was handled, never before.
-        while self._items:
+        while self._items and not self._closed:
             try:
                 self._hand_over(self._items[0])
             except Exception as defect:  # noqa: BLE001  # it ends the reading, for the supervisor
-                self._items.clear()
+                self.close()
                 self._on_defect(defect)
-                return
             self._items.popleft()
 
     def _hand_over(self, item: Unit | Format) -> None:
@@ -150,11 +152,11 @@ class _ReaderThread(threading.Thread):
             self._handoff.call(functools.partial(self._end, error))
 
     def _read(self) -> None:
-        preparation: _Preparation | None = None
+        preparation: Preparation | None = None
         self._opened = self._source.open()
         try:
             self._timeline.restart()
-            preparation = _Preparation(self._opened.streams, self._timeline)
+            preparation = Preparation(self._opened.streams, self._timeline)
             for packet in self._opened.packets():
                 if self._interrupted:
                     return
@@ -164,7 +166,7 @@ class _ReaderThread(threading.Thread):
             self._opened.close()
             self._report(preparation)
 
-    def _report(self, preparation: "_Preparation | None") -> None:
+    def _report(self, preparation: Preparation | None) -> None:
         lost = preparation.lost if preparation else 0
         if lost or self._handoff.dropped:
             logger.warning(
@@ -173,74 +175,3 @@ class _ReaderThread(threading.Thread):
                 lost,
                 self._handoff.dropped,
             )
-
-
-class _Preparation:
-    """All that is done to a camera's packets once, whoever watches."""
-
-    def __init__(self, streams: tuple[Stream, ...], timeline: Timeline) -> None:
-        video = [stream for stream in streams if stream.kind == "video"]
-        audio = [stream for stream in streams if stream.kind == "audio"]
-        if not video:
-            raise UnplayableError(
-                "no_video", "The source has sound but no picture.", "Choose a video stream."
-            )
-        self._video_stream = video[0]
-        self._audio_stream = audio[0] if audio else None
-        self._video = VideoPipeline(video[0], timeline)
-        self._audio: AudioPipeline | None = audio_pipeline(audio[0], timeline) if audio else None
-        self._announced: h264.Sps | None = None
-        self._held: list[AccessUnit] = []
-        self._opened_at = self._pictured_at = _now()
-
-    @property
-    def lost(self) -> int:
-        """Packets that could not be used."""
-        return self._video.malformed + (self._audio.lost if self._audio else 0)
-
-    def feed(self, packet: Packet) -> Iterator[Unit | Format]:
-        """What the packet brings for viewers; raises SourceError or UnplayableError."""
-        now = _now()
-        if packet.kind == "video":
-            self._pictured_at = now
-            yield from self._picture(self._video.feed(packet, now))
-        elif self._audio and self._announced:
-            yield from self._audio.feed(packet, now)
-        self._check(now)
-
-    def _picture(self, unit: AccessUnit | None) -> Iterator[Unit | Format]:
-        # A camera that is opened, or has come back, mostly begins in the middle of a GOP: viewers
-        # would see it painted over the last picture. And what may have B-frames is looked at for
-        # some pictures before anybody is told that it is live.
-        if unit is None or not (unit.key or self._held or self._announced):
-            return
-        self._held.append(unit)
-        if not self._video.judged:
-            return
-        yield from self._format_change()
-        if self._announced:
-            yield from self._held
-        self._held = []
-
-    def _format_change(self) -> Iterator[Format]:
-        sps = self._video.sps
-        if sps is not None and sps != self._announced:
-            self._announced = sps
-            yield describe(self._video_stream, sps, self._audio_stream, self._audio)
-
-    def _check(self, now: int) -> None:
-        if now - self._pictured_at > PICTURE_SECONDS * SECOND:
-            raise SourceError(
-                "source_interrupted", "The camera sends sound but no picture.", "Waiting for it."
-            )
-        if self._announced is None and now - self._opened_at > KEY_FRAME_SECONDS * SECOND:
-            raise UnplayableError(
-                "no_key_frames",
-                f"The camera has sent no key frame for {KEY_FRAME_SECONDS} seconds.",
-                "Set its I-frame interval to 1 or 2 seconds and turn off intra refresh and "
-                "smart codecs.",
-            )
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1000

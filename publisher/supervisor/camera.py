@@ -41,7 +41,6 @@ LOCKOUT_SECONDS = 30.0  # many cameras lock out who keeps trying a wrong passwor
 UNPLAYABLE_SECONDS = 5.0  # somebody is perhaps just changing the camera's settings
 SUPERSEDED_SECONDS = 30.0  # two publishers with one key must not take turns every second
 
-
 _DEFECT = Source(
     state=SourceState.LOST,
     code="internal",
@@ -80,7 +79,6 @@ class Camera:
         self._viewers = Viewers(self._fan_out, self._send, most_viewers)
         self._connection: Connection | None = None
         self._source = Source(state=SourceState.STARTING)
-        self._format: Format | None = None
         self._link_shown = False
         self._pause = 0.0  # seconds that the server asks to stay away
 
@@ -120,7 +118,6 @@ class Camera:
                 await asyncio.sleep(UNPLAYABLE_SECONDS)
 
     def _live(self, media: Format) -> None:
-        self._format = media
         self._viewers.use(media)
         self._say(Source(state=SourceState.LIVE, tracks=media.tracks))
 

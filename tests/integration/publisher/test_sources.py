@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import SourceError, UnplayableError
-from publisher.media import h264
+from publisher.media import h264, preparation
 from publisher.media.format import Format
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
@@ -153,7 +153,7 @@ async def test_a_camera_with_b_frames_is_never_called_live() -> None:
 
 
 async def test_a_camera_without_key_frames_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "KEY_FRAME_SECONDS", 0)
+    monkeypatch.setattr(preparation, "KEY_FRAME_SECONDS", 0)
     with pytest.raises(UnplayableError) as caught:
         await Reading(Script(*(picture(number, SLICE) for number in range(5)))).task
     assert caught.value.code == "no_key_frames"
@@ -162,7 +162,7 @@ async def test_a_camera_without_key_frames_is_named(monkeypatch: pytest.MonkeyPa
 async def test_sound_that_goes_on_without_pictures_is_no_live_camera(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader, "PICTURE_SECONDS", 0)
+    monkeypatch.setattr(preparation, "PICTURE_SECONDS", 0)
     sound = Packet("audio", b"\x01", 0, 0, key=True)
     with pytest.raises(SourceError, match="sound but no picture"):
         await Reading(Script(picture(0, *SPS_PPS, IDR), *[sound] * 1000)).task
