@@ -39,8 +39,8 @@ export const EVENTS = [
   'retryDue', // the pause before the next join is over
   'refused', // not now
   'rejected', // never, as things are
-  'forgotten', // the rendezvous does not know our session
-  'sessionEnded', // the camera or the rendezvous ended the session
+  'forgotten', // the rendezvous keeps our session no longer
+  'sessionEnded', // it is over, for media too
   'mediaConnected', // ICE and DTLS are through
   'mediaLost', // they are gone, or never came
 ];
@@ -133,4 +133,17 @@ export function refusal(code) {
   if (code === 'session_unknown') return 'forgotten';
   if (code === 'too_many_candidates') return null; // those that fitted may well do
   return FOR_GOOD.has(code) ? 'rejected' : 'refused';
+}
+
+/**
+ * The fact behind the reason of an `end`.
+ *
+ * `camera_gone` is the server's guess: the camera's signalling was away for too long, while its
+ * pictures may well arrive. Every other reason comes from a member, or before there is media.
+ *
+ * @param {string} reason
+ * @returns {Event}
+ */
+export function ending(reason) {
+  return reason === 'camera_gone' ? 'forgotten' : 'sessionEnded';
 }

@@ -6,7 +6,7 @@
  */
 
 import { Backoff } from './backoff.js';
-import { refusal, step } from './machine.js';
+import { ending, refusal, step } from './machine.js';
 import { Meter } from './meter.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { lacking, MediaSession } from './session.js';
@@ -112,7 +112,7 @@ export class Viewer {
     if (message.type === 'answer') this.#session?.answered(message.sdp);
     else if (message.type === 'candidate') this.#session?.candidate(message.candidate);
     else if (message.type === 'end') {
-      this.#happened('sessionEnded', { code: message.reason, message: message.message });
+      this.#happened(ending(message.reason), { code: message.reason, message: message.message });
     }
   }
 

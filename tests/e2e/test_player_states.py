@@ -142,8 +142,9 @@ async def test_a_camera_that_was_stopped_is_waited_for(
     await watch(page, rendezvous)
     await says(page, "Live")
     rendezvous.mode = "waiting"
-    session = next(m["session"] for m in rendezvous.heard if m["type"] == "offer")
-    await rendezvous.tell({"type": "end", "session": session, "reason": "camera_stopped"})
+    await rendezvous.tell(
+        {"type": "end", "session": rendezvous.session, "reason": "camera_stopped"}
+    )
     await says(page, "The camera was stopped")
     await rendezvous.admit()
     await says(page, "Live")
@@ -170,6 +171,31 @@ async def test_signalling_that_is_lost_does_not_touch_the_picture(
     assert rendezvous.heard_types().count("join") == 1
     assert (await page.evaluate("told")).count("Live") == 1
     await says(page, "Live")
+
+
+async def test_a_camera_that_is_gone_to_the_server_alone_stays_live(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """The server gives the session up; its pictures flow, and only their end is one."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    rendezvous.mode = "waiting"
+    await rendezvous.tell({"type": "end", "session": rendezvous.session, "reason": "camera_gone"})
+    await page.wait_for_function(MORE_FRAMES, arg=await page.evaluate(FRAMES))
+    await says(page, "Live")
+    await rendezvous.unplug()
+    await says(page, "Waiting for the camera")
+
+
+async def test_what_the_camera_does_is_said_again_after_a_resume(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """It was lost while signalling was away: the reason is shown, not only a still picture."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    rendezvous.source = {"state": "lost", "code": "source_unauthorized", "message": ""}
+    await rendezvous.drop()
+    await says(page, "The camera refuses the password")
 
 
 async def test_everything_has_a_name_and_a_size_for_fingers(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { EVENTS, refusal, STATES, step } from '../../player/machine.js';
+import { ending, EVENTS, refusal, STATES, step } from '../../player/machine.js';
 
 const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession'];
 const HAS_MEDIA = new Set(['negotiating', 'playing']);
@@ -45,6 +45,14 @@ test('nothing that signalling does takes the picture away', () => {
     const { to, effects } = step('playing', event);
     assert.equal(to, 'playing', event);
     assert.ok(!effects.includes('closeMedia'), event);
+  }
+});
+
+test('a camera that is gone to the server ends nothing that runs', () => {
+  assert.equal(step('playing', ending('camera_gone')).to, 'playing');
+  assert.equal(step('negotiating', ending('camera_gone')).to, 'reconnecting');
+  for (const reason of ['camera_stopped', 'format_changed', 'media_lost', 'a_reason_of_the_future']) {
+    assert.equal(step('playing', ending(reason)).to, 'reconnecting');
   }
 });
 

@@ -227,6 +227,26 @@ scene('a camera that was stopped: said so while waiting for it', async (it, worl
   assert.deepEqual([it.state, it.reason, it.frozen], ['waiting', 'camera_stopped', 1]);
 });
 
+scene('a camera that is gone to the server alone keeps its picture; only its media ends it', async (it, world) => {
+  await it.play();
+  await it.says({ type: 'end', session: 's1', reason: 'camera_gone' });
+  await world.pass(60_000);
+  assert.deepEqual([it.state, it.reason, it.frozen, world.peer.closed], ['playing', null, 0, false]);
+  world.peer.becomes('failed');
+  await world.pass(0);
+  world.socket.welcomes();
+  assert.deepEqual([it.state, world.sockets.length, world.socket.said], ['reconnecting', 2, ['hello', 'join']]);
+});
+
+scene('a camera that goes while the way to it is looked for is waited for, and said to be gone', async (it, world) => {
+  await it.join();
+  await it.says(SESSION);
+  await it.says({ type: 'end', session: 's1', reason: 'camera_gone' });
+  await world.pass(0);
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  assert.deepEqual([it.state, it.reason], ['waiting', 'camera_gone']);
+});
+
 scene('a camera that closes its media before the word of it arrives is still said to have stopped', async (it, world) => {
   await it.play();
   world.peer.becomes('failed');
@@ -291,6 +311,9 @@ scene('what the camera said before signalling was lost is not believed afterward
   await world.pass(500);
   world.socket.welcomes();
   assert.equal(it.viewer.view.source, null);
+  await it.says({ type: 'resumed', session: 's1' });
+  await it.says({ type: 'source', state: 'unplayable', code: 'codec_h265', message: 'Set H.264.' });
+  assert.deepEqual([it.state, it.viewer.view.source.code], ['playing', 'codec_h265']);
 });
 
 scene('a page that may not connect at all says so', async (it) => {

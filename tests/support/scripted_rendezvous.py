@@ -182,7 +182,7 @@ class ScriptedRendezvous:
         elif kind == "join":
             await socket.send_json(self._verdict(message))
         elif kind == "resume":
-            await socket.send_json(self._resumption(message))
+            await self._resume(socket, message)
         elif kind == "offer":
             await socket.send_json(await self._connect(message))
         elif kind == "candidate":
@@ -198,11 +198,20 @@ class ScriptedRendezvous:
         facts = {"room": join["room"], "session": session, "secret": SECRET, "source": source}
         return {"type": "joined"} | facts
 
-    def _resumption(self, resume: Json) -> Json:
+    async def _resume(self, socket: web.WebSocketResponse, resume: Json) -> None:
+        session = resume["session"]
         if self.knows_sessions:
-            return {"type": "resumed", "session": resume["session"]}
-        facts = {"code": "session_unknown", "message": "?", "session": resume["session"]}
-        return {"type": "error"} | facts
+            await socket.send_json({"type": "resumed", "session": session})
+            await socket.send_json({"type": "source"} | self.source)
+        else:
+            facts = {"code": "session_unknown", "message": "?", "session": session}
+            await socket.send_json({"type": "error"} | facts)
+
+    @property
+    def session(self) -> str:
+        """The session that was set up last."""
+        offers = (message for message in self.heard if message["type"] == "offer")
+        return str([offer["session"] for offer in offers][-1])
 
     async def _connect(self, offer: Json) -> Json:
         camera = Camera(RTCPeerConnection(RTCConfiguration(iceServers=[])), MovingPicture())
