@@ -6,10 +6,12 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
+from rendezvous.wire.messages import End, Offer
 from tests.support import browser as browsers
+from tests.support import peers
 from tests.support.browser import page_at
 from tests.support.daemon import publisher
-from tests.support.light_viewer import Link, come_and_go
+from tests.support.light_viewer import Link, come_and_go, watching
 from tests.support.player import Player
 from tests.support.server import Program
 from tests.support.waiting import until
@@ -94,6 +96,36 @@ async def test_a_room_is_not_taken_by_another_camera(rendezvous: Program, tmp_pa
             await thief.says("room_unavailable")
             assert await thief.process.wait() == 1
         assert owner.process.returncode is None
+
+
+async def test_hostile_offers_are_refused_and_hurt_nobody(
+    rendezvous: Program, tmp_path: Path
+) -> None:
+    async with publisher(*start(rendezvous), state=tmp_path) as camera:
+        link = Link.parse(await camera.link())
+        async with watching(link) as other:
+            for sdp in _hostile_offers():
+                async with peers.connect(link.host, link.port, transport="ws") as viewer:
+                    joined = await peers.joined(viewer, link.room, link.secret)
+                    await viewer.send(Offer(session=joined.session, sdp=sdp))
+                    end = await viewer.expect(End)
+                    assert (end.session, end.reason) == (joined.session, "offer_refused")
+            await other.packets(other.received + 20)
+        assert "Traceback" not in camera.terminal
+        assert camera.process.returncode is None
+
+
+def _hostile_offers() -> list[str]:
+    section = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=mid:{}\r\n"
+    h264 = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=rtpmap:1 H264/90000\r\n"
+    return [
+        peers.SDP,
+        h264,
+        h264 + "".join(section.format(number) for number in range(200)),
+        h264 + "m=video 9 UDP/TLS/RTP/SAVPF 1\r\na=fingerprint:sha-256 00\r\n",
+        h264 + "a=candidate:\r\nm=video x\r\n",
+        "\x00" * 1000 + h264,
+    ]
 
 
 async def test_joining_and_leaving_again_and_again_costs_nothing(
