@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from importlib import metadata
 
+from rendezvous.gateways.whep.gateway import Whep
 from rendezvous.ice import IceServers
 from rendezvous.program.errors import SettingsError
 from rendezvous.relay.counters import Counters
@@ -102,6 +103,7 @@ class Server:
             Pages(player_files(), framed_by=allowed),
             self._door_limits,
             allow_origins=allowed,
+            gateways=(Whep(hub),),
             health=self._health,
         )
 

@@ -67,7 +67,7 @@ class Gate:
 
     def enter(self, arrival: Arrival) -> bool:
         """Whether there is a place for one more stranger from that address; takes it."""
-        key = _network(arrival.address)
+        key = network(arrival.address)
         if (
             self.strangers >= self._limits.in_all
             or self._by_address[key] >= self._limits.per_address
@@ -85,7 +85,8 @@ class Gate:
             del self._by_address[key]
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
+    """What counts as one client: an IPv4 address, or an IPv6 /64."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
         return str(ipaddress.ip_network((ip, 64), strict=False))

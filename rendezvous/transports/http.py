@@ -1,15 +1,20 @@
-"""HTTP on the one port: the player's page, ``/ws``, ``/healthz``; aiohttp does the protocol."""
+"""HTTP on the one port: the player's page, ``/ws``, ``/healthz``, and what gateways answer.
+
+aiohttp does the protocol.
+"""
 
 import asyncio
 import logging
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import hdrs, web
 
 from rendezvous.relay.hub import Hub
 from rendezvous.transports import websocket
-from rendezvous.transports.gate import Arrival, DoorLimits
+from rendezvous.transports.gate import Arrival, DoorLimits, network
 from rendezvous.transports.pages import Pages
 from rendezvous.transports.sniffer import Recogniser
 from rendezvous.wire import codec
@@ -24,6 +29,27 @@ _silent = logging.getLogger(f"{__name__}.aiohttp")
 _silent.disabled = True
 
 
+class Gateway(Protocol):
+    """Answers the requests whose path begins with its prefix."""
+
+    prefix: str
+
+    async def answer(self, request: web.BaseRequest, visit: "Visit") -> web.StreamResponse:
+        """The response; raises nothing but what a lost connection raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a gateway may know of the connection that a request came on."""
+
+    address: str
+    """The client's; for IPv6 its network, as the gate counts."""
+    origin_allowed: bool
+    """No page asks, or one of our own, or of a site that is allowed."""
+    extend: Callable[[float], None]
+    """The connection may stay for so many seconds from now."""
+
+
 class Http:
     """Answers HTTP requests; makes the protocol of each connection."""
 
@@ -34,12 +60,14 @@ class Http:
         limits: DoorLimits,
         *,
         allow_origins: Sequence[str] = (),
+        gateways: Sequence[Gateway] = (),
         health: Callable[[], dict[str, str]],
     ) -> None:
         self._hub = hub
         self._pages = pages
         self._limits = limits
         self._allow_origins = frozenset(origin.lower() for origin in allow_origins)
+        self._gateways = tuple(gateways)
         self._health = health
         self._server = web.Server(self._answer)
         self._clear_server = web.Server(self._redirect)
@@ -75,12 +103,20 @@ class Http:
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/ws" and request.method == hdrs.METH_GET:
             return await self._websocket(request)
+        for gateway in self._gateways:
+            if request.path.startswith(gateway.prefix):
+                return await gateway.answer(request, self._visit(request))
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             return web.Response(status=405, text="GET is all there is.\n")
         _protocol(request).grant_grace()
         if request.path == "/healthz":
             return web.json_response(self._health(), headers={"Cache-Control": "no-store"})
         return self._pages.respond(request)
+
+    def _visit(self, request: web.BaseRequest) -> Visit:
+        protocol = _protocol(request)
+        address = network(protocol.arrival.address)
+        return Visit(address, self._origin_allowed(request), protocol.extend)
 
     async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._origin_allowed(request):
@@ -158,6 +194,11 @@ class _HttpProtocol(web.RequestHandler):
         """A page is on its way: it may take a little longer, once for all requests."""
         limits = self._limits
         when = self.arrival.opened_at + limits.unadmitted + limits.page_grace
+        self.arrival.set_deadline(when, self._expire)
+
+    def extend(self, seconds: float) -> None:
+        """A request is being answered: the deadline is so long from now."""
+        when = asyncio.get_running_loop().time() + seconds
         self.arrival.set_deadline(when, self._expire)
 
     def _expire(self) -> None:

@@ -1,0 +1,1 @@
+"""WHEP (draft-ietf-wish-whep): a room for every player that speaks it; PROTOCOL.md §11."""
