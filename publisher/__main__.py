@@ -16,6 +16,7 @@ from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.supervisor import daemon
 from publisher.supervisor.camera import Camera, Place
+from publisher.whip.endpoint import Endpoint
 from rendezvous.program import logs
 from rendezvous.program.errors import ProgramError, SettingsError, UsageError
 
@@ -70,6 +71,17 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 def _camera(settings: Settings, camera: CameraSettings) -> Camera:
     address = Address.parse(camera.source, camera.source_user, camera.source_password)
+    return Camera(
+        source_for(address, rtsp_transport=camera.rtsp_transport),
+        _place(settings, camera) if settings.has_room(camera) else None,
+        _endpoint(camera) if camera.whip else None,
+        most_viewers=camera.viewers,
+        keep_alive=settings.keep_alive,
+        on_claimed=_show_link,
+    )
+
+
+def _place(settings: Settings, camera: CameraSettings) -> Place:
     keyring = Keyring(settings.state_directory)
     key = keyring.camera_key()
     name = camera.room or key.room(camera.label)
@@ -78,13 +90,11 @@ def _camera(settings: Settings, camera: CameraSettings) -> Camera:
         "" if camera.room else camera.label,
         None if camera.public else keyring.viewer_secret(name),
     )
-    return Camera(
-        source_for(address, rtsp_transport=camera.rtsp_transport),
-        Place(settings.address, _tls(settings), key, room),
-        most_viewers=camera.viewers,
-        keep_alive=settings.keep_alive,
-        on_claimed=_show_link,
-    )
+    return Place(settings.address, _tls(settings), key, room)
+
+
+def _endpoint(camera: CameraSettings) -> Endpoint:
+    return Endpoint(camera.whip, camera.whip_token, ssl.create_default_context())
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -24,3 +24,24 @@ class SignallingError(PublisherError):
     def __init__(self, code: str, sentence: str, cure: str = "", *, retry: bool = True) -> None:
         super().__init__(code, sentence, cure)
         self.retry = retry
+
+
+class WhipError(PublisherError):
+    """The SFU does not answer, refuses, or has lost the stream.
+
+    ``mendable`` tells whether time may mend it, ``retry_after`` how many seconds the server asks
+    for.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        cure: str = "",
+        *,
+        mendable: bool = True,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(code, sentence, cure)
+        self.mendable = mendable
+        self.retry_after = retry_after

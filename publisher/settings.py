@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +19,7 @@ from rendezvous.program.errors import SettingsError, UsageError
 from rendezvous.program.settings import Secret, load, option
 from rendezvous.wire.identity import LABEL_PATTERN, is_key_room, is_room_id
 
+DEFAULT_SERVER = "127.0.0.1"
 DEFAULT_PORT = 4545
 PREFIX = "PUBLISHER"
 
@@ -27,6 +29,7 @@ examples:
   publisher start --server 127.0.0.1 --room FrontDoor --source test:
   publisher startWebRTC ersIP=127.0.0.1 ersPort=4545 roomID=FrontDoor source=rtsp://camera.lan/1
   PUBLISHER_SOURCE_PASSWORD=… publisher start --source rtsp://camera.lan/1 --source-user admin
+  PUBLISHER_WHIP_TOKEN=… publisher start --whip https://sfu.example.org/whip --source test:
   publisher start --config /etc/porthole/publisher.toml
 
 sources:
@@ -37,6 +40,9 @@ sources:
 
 Every setting is a flag, an environment variable (PUBLISHER_SOURCE=…) and a TOML key. Several
 cameras are [[camera]] tables in the file, with room, label, source and so on in each.
+
+With --whip the same untouched stream goes to an SFU (RFC 9725), and the camera has a room as well
+only if --server, --room or --label is said.
 """
 
 
@@ -57,14 +63,23 @@ class CameraSettings(msgspec.Struct, frozen=True, kw_only=True):
     label: Annotated[str, option("tells apart the cameras of one key when they have no names")] = ""
     public: Annotated[bool, option("let anybody watch who knows the room ID")] = False
     viewers: Annotated[int, option("how many may watch at once (10)", metavar="N")] = 10
+    # A secret: many servers want their key in the path or in the query.
+    whip: Annotated[Secret, option("send the stream to this WHIP endpoint", metavar="URL")] = (
+        Secret()
+    )
+    whip_token: Annotated[Secret, option("Bearer token there", on_command_line=False)] = Secret()
 
 
 class Settings(CameraSettings, frozen=True, kw_only=True):
     """The daemon."""
 
     server: Annotated[
-        str, option("the rendezvous, port 4545 unless said", metavar="HOST[:PORT]")
-    ] = "127.0.0.1"
+        str,
+        option(
+            "the rendezvous, port 4545 unless said (127.0.0.1; with --whip: none)",
+            metavar="HOST[:PORT]",
+        ),
+    ] = ""
     tls: Annotated[bool, option("speak TLS to the rendezvous")] = False
     server_ca: Annotated[
         str, option("trust this certificate authority for the rendezvous", metavar="FILE")
@@ -89,10 +104,14 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
             for camera in self.camera
         )
 
+    def has_room(self, camera: CameraSettings) -> bool:
+        """Whether browsers can watch the camera here; one that goes to an SFU need not have one."""
+        return not camera.whip or bool(self.server or camera.room or camera.label)
+
     @property
     def address(self) -> ServerAddress:
         """The rendezvous to dial."""
-        host, port = split_host(self.server)
+        host, port = split_host(self.server or DEFAULT_SERVER)
         return ServerAddress(host, port, self.tls)
 
     @property
@@ -138,15 +157,27 @@ def _check(settings: Settings) -> None:
             "This version does not check tokens, so it refuses one rather than ignore it.",
             "Leave it out: the camera's key and the viewer secret in the link protect the room.",
         )
-    split_host(settings.server)
+    split_host(settings.server or DEFAULT_SERVER)
     for camera in settings.cameras:
         _check_camera(camera)
-    rooms = [camera.room or f"label {camera.label}" for camera in settings.cameras]
+    _check_distinct(settings)
+
+
+def _check_distinct(settings: Settings) -> None:
+    with_room = filter(settings.has_room, settings.cameras)
+    rooms = [camera.room or f"label {camera.label}" for camera in with_room]
     if len(set(rooms)) < len(rooms):
         raise SettingsError(
             "room_twice",
             "Two cameras would share one room.",
             "Give each a room, or a label, of its own.",
+        )
+    streams = [(camera.whip, camera.whip_token) for camera in settings.cameras if camera.whip]
+    if len(set(streams)) < len(streams):
+        raise SettingsError(
+            "whip_twice",
+            "Two cameras would publish at one WHIP endpoint.",
+            "Give each a URL, or a token, of its own.",
         )
 
 
@@ -168,6 +199,30 @@ def _check_camera(camera: CameraSettings) -> None:
         raise SettingsError(
             "setting_invalid", "rtsp_transport is neither tcp nor udp.", "Leave it out for tcp."
         )
+    _check_whip(camera)
+
+
+def _check_whip(camera: CameraSettings) -> None:
+    if not re.fullmatch(r"[!-~]*", camera.whip_token):
+        raise SettingsError("whip_token_malformed", "The WHIP token cannot stand in a header.")
+    if camera.whip_token and not camera.whip:
+        raise SettingsError("whip_missing", "There is a WHIP token but no URL.", "Say --whip URL.")
+    if camera.whip and not _is_web_address(camera.whip):
+        raise SettingsError(
+            "whip_malformed",
+            "--whip is no address of a WHIP endpoint.",
+            "Write https://host/path; the token belongs into PUBLISHER_WHIP_TOKEN.",
+        )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = re.fullmatch(r"[!-~]+", text) and "@" not in parts.netloc and not parts.fragment
+    return bool(plain and parts.scheme in ("http", "https") and parts.hostname and port != 0)
 
 
 # ── EvoStream's words ────────────────────────────────────────────────────────────────────────
@@ -180,6 +235,7 @@ _FLAGS = {
     "state": "--state",
     "config": "--config",
     "loglevel": "--log-level",
+    "whip": "--whip",
 }
 _SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}
 _YES = ("1", "true", "yes")

@@ -25,7 +25,7 @@ def _profiles(media: Format | None) -> tuple[str, ...]:
 
 
 class RtpLeg:
-    """From the camera's fan-out to one browser."""
+    """From the camera's fan-out to one browser, or to one SFU that serves many."""
 
     def __init__(
         self,
@@ -60,6 +60,14 @@ class RtpLeg:
     async def answer(self, offer: str) -> str:
         """The answer to the viewer's offer. Raises OfferRefusedError."""
         return await self.peer.answer(offer)
+
+    async def offer(self) -> str:
+        """Our offer to a receiver that answers."""
+        return await self.peer.offer()
+
+    async def accept(self, answer: str) -> None:
+        """The receiver's answer. Raises AnswerRefusedError."""
+        await self.peer.accept(answer)
 
     async def add_candidate(self, candidate: IceCandidate | None) -> None:
         """A candidate of the viewer."""

@@ -1,4 +1,4 @@
-"""The camera's end of one peer connection: answers, takes candidates, knows whether it lives."""
+"""The camera's end of one peer connection: answers or offers, and knows whether it lives."""
 
 import asyncio
 import logging
@@ -33,8 +33,15 @@ class OfferRefusedError(PublisherError):
     """The viewer's offer cannot be answered."""
 
 
+class AnswerRefusedError(PublisherError):
+    """What was answered to our offer cannot carry the stream."""
+
+
 class Peer:
-    """One RTCPeerConnection that answers. Calls must not overlap: aiortc is not re-entrant."""
+    """One RTCPeerConnection, which answers a browser or offers to an SFU.
+
+    Calls must not overlap: aiortc is not re-entrant.
+    """
 
     def __init__(
         self,
@@ -78,7 +85,7 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """The answer with all local candidates. Raises OfferRefusedError."""
-        if not sdp.offers_h264(offer):
+        if not sdp.has_h264(offer):
             raise OfferRefusedError(
                 "offer_refused",
                 "This browser does not offer H.264, which the camera sends.",
@@ -99,12 +106,14 @@ class Peer:
         """For what the viewer wants to receive; aiortc answers nothing at all with one too many."""
         for track, codecs in self._wanted:
             if sdp.has_section(offer, track.kind):
-                transceiver = self._connection.addTransceiver(track, direction="sendonly")
-                # Before the offer is taken: later they have no effect, and it would be VP8.
-                transceiver.setCodecPreferences(_preferences(track.kind, codecs))
-                sender = private.CameraSender.adopt(transceiver.sender, self._note_life)
-                self._senders.append(sender)
+                self._add_transceiver(track, codecs)
         self._wanted.clear()
+
+    def _add_transceiver(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
+        transceiver = self._connection.addTransceiver(track, direction="sendonly")
+        # Before the negotiation: later they have no effect, and it would be VP8.
+        transceiver.setCodecPreferences(_preferences(track.kind, codecs))
+        self._senders.append(private.CameraSender.adopt(transceiver.sender, self._note_life))
 
     async def _answer(self, offer: str) -> str:
         connection = self._connection
@@ -117,6 +126,33 @@ class Peer:
         if private.negotiated(connection, "video") != "video/H264":
             raise ValueError("no H.264 in common")
         return str(connection.localDescription.sdp)
+
+    async def offer(self) -> str:
+        """An offer of the tracks with all local candidates; ``accept`` comes next, once."""
+        connection = self._connection
+        for track, codecs in self._wanted:
+            self._add_transceiver(track, codecs)
+        self._wanted.clear()
+        await connection.setLocalDescription(await connection.createOffer())
+        private.watch_ice(connection, self._note_life)
+        private.watch_consent(connection, self._note_life)
+        return str(connection.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """Takes the answer to our offer and connects. Raises AnswerRefusedError."""
+        for sender in self._senders:
+            if not sdp.has_section(answer, sender.kind):
+                raise _refused(sender.kind)
+        if not sdp.has_h264(answer):
+            raise _refused("video")
+        try:
+            description = RTCSessionDescription(sdp.without_mdns(answer), "answer")
+            await self._connection.setRemoteDescription(description)
+        except Exception as error:  # aiortc's parser fails in many ways; the peer's fault in all
+            logger.debug("answer refused: %r", error)
+            raise AnswerRefusedError(
+                "answer_malformed", "The publisher cannot make sense of the server's answer."
+            ) from error
 
     async def add_candidate(self, candidate: IceCandidate | None) -> None:
         """A trickled candidate. What cannot be used is left out, and so is None: no more to come.
@@ -143,6 +179,16 @@ class Peer:
 
     def _note_life(self) -> None:
         self._heard = time.monotonic()
+
+
+def _refused(kind: str) -> AnswerRefusedError:
+    if kind == "audio":
+        return AnswerRefusedError("sound_refused", "The server does not take the camera's sound.")
+    return AnswerRefusedError(
+        "picture_refused",
+        "The server does not take H.264, which the camera sends.",
+        "Let it take H.264, packetization-mode 1.",
+    )
 
 
 def _configuration(servers: Sequence[IceServer], policy: IcePolicy) -> RTCConfiguration:

@@ -7,7 +7,7 @@ libraries have moved on it changes nothing and says what is lost, so that stock 
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import aioice.ice
@@ -66,6 +66,8 @@ def _missing() -> Iterable[str]:
         yield "RTCP"
     if not hasattr(aioice.ice.Connection, "request_received"):
         yield "ICE checks"
+    if not hasattr(aioice.ice.StunProtocol, "request"):
+        yield "answers to ICE checks"
     if not isinstance(aiortc.codecs.CODECS.get("video"), list):
         yield "codecs"
 
@@ -161,6 +163,27 @@ def watch_ice(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> No
 
         ice.request_received = heard
         return
+
+
+def watch_consent(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> None:
+    """Calls back at every answer to a check of ours; ICE-lite peers send none of their own.
+
+    To be called when the candidates are gathered and nothing is connected yet.
+    """
+    for transceiver in connection.getTransceivers():
+        ice: Any = transceiver.sender.transport.transport._connection  # noqa: SLF001
+        for protocol in ice._protocols:  # noqa: SLF001
+            protocol.request = _noting(protocol.request, on_heard)
+        return
+
+
+def _noting(stock: Callable[..., Awaitable[Any]], on_heard: Callable[[], None]) -> Any:
+    async def request(*arguments: Any, **options: Any) -> Any:
+        answer = await stock(*arguments, **options)
+        on_heard()
+        return answer
+
+    return request
 
 
 def negotiated(connection: RTCPeerConnection, kind: str) -> str | None:

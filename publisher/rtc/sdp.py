@@ -15,7 +15,12 @@ def for_answering(sdp: str) -> str:
     reach the camera's plain addresses all the same. For those checks to be awaited aioice must
     not hear that all candidates are known: with none left it would give up at once.
     """
-    return _COMPLETE.sub("", _MDNS.sub("", sdp))
+    return _COMPLETE.sub("", without_mdns(sdp))
+
+
+def without_mdns(sdp: str) -> str:
+    """The description without mDNS candidates."""
+    return _MDNS.sub("", sdp)
 
 
 def is_mdns(candidate: str) -> bool:
@@ -29,6 +34,6 @@ def has_section(sdp: str, kind: str) -> bool:
     return re.search(rf"^m={kind} (?!0 )", sdp, re.MULTILINE) is not None
 
 
-def offers_h264(sdp: str) -> bool:
+def has_h264(sdp: str) -> bool:
     """Whether the peer can take H.264 at all."""
     return _H264.search(sdp) is not None

@@ -1,4 +1,4 @@
-"""One camera: its source, its room and its viewers, each failing and recovering by itself."""
+"""One camera: its source, its room, its viewers, its SFU; each fails and recovers by itself."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,9 @@ from publisher.signalling.connection import Connection, ServerAddress, connect, 
 from publisher.sources import reader
 from publisher.sources.source import Source as MediaSource
 from publisher.supervisor.backoff import Backoff
+from publisher.supervisor.broadcast import Broadcast
 from publisher.supervisor.viewers import Viewers
+from publisher.whip.endpoint import Endpoint
 from rendezvous.wire.messages import (
     SENTENCE_LENGTH,
     Candidate,
@@ -59,12 +61,16 @@ class Place:
 
 
 class Camera:
-    """Runs until it is cancelled, or until the server refuses the room for good."""
+    """Runs until it is cancelled, or until the server refuses the room for good.
+
+    It has a place, or a WHIP endpoint, or both.
+    """
 
     def __init__(
         self,
         source: MediaSource,
-        place: Place,
+        place: Place | None,
+        endpoint: Endpoint | None,
         *,
         most_viewers: int,
         keep_alive: bool,
@@ -77,6 +83,7 @@ class Camera:
         self._fan_out = FanOut()
         self._timeline = Timeline()
         self._viewers = Viewers(self._fan_out, self._send, most_viewers)
+        self._broadcast = Broadcast(endpoint, self._fan_out) if endpoint else None
         self._connection: Connection | None = None
         self._source = Source(state=SourceState.STARTING)
         self._link_shown = False
@@ -84,14 +91,32 @@ class Camera:
 
     async def run(self) -> None:
         """Raises SignallingError when time cannot mend what the server refuses."""
-        source = asyncio.create_task(self._supervise_source())
+        tasks = [asyncio.create_task(self._supervise_source())]
+        if self._broadcast:
+            tasks.append(asyncio.create_task(self._broadcast.run()))
         try:
-            await self._supervise_signalling()
+            if self._place:
+                await self._keep_room(self._place)
+            await asyncio.wait(tasks)
         finally:
-            source.cancel()
+            for task in tasks:
+                task.cancel()
             await self._viewers.close()
             if self._connection:
                 await self._connection.close()
+            await asyncio.wait(tasks)
+
+    async def _keep_room(self, place: Place) -> None:
+        """A room that is refused for good is the camera's end, unless an SFU has its stream."""
+        try:
+            await self._supervise_signalling(place)
+        except SignallingError as error:
+            if self._broadcast is None:
+                raise
+            # Its sentence says all; there is nothing to trace.
+            logger.error(  # noqa: TRY400
+                "[%s] %s The stream to the SFU goes on.", error.code, error
+            )
 
     # ── the source ───────────────────────────────────────────────────────────────────────────
 
@@ -119,6 +144,8 @@ class Camera:
 
     def _live(self, media: Format) -> None:
         self._viewers.use(media)
+        if self._broadcast:
+            self._broadcast.use(media)
         self._say(Source(state=SourceState.LIVE, tracks=media.tracks))
 
     def _say(self, source: Source) -> None:
@@ -135,13 +162,13 @@ class Camera:
 
     # ── the rendezvous ───────────────────────────────────────────────────────────────────────
 
-    async def _supervise_signalling(self) -> None:
+    async def _supervise_signalling(self, place: Place) -> None:
         backoff = Backoff(*SIGNALLING_BACKOFF)
         reported = ""
         while True:
             self._pause = 0.0
             try:
-                await self._claim()
+                await self._claim(place)
                 reported = ""
                 backoff.reset()
                 await self._converse()
@@ -156,8 +183,8 @@ class Camera:
             await self._disconnect()
             await asyncio.sleep(self._pause + backoff.next())
 
-    async def _claim(self) -> None:
-        place, said = self._place, self._source
+    async def _claim(self, place: Place) -> None:
+        said = self._source
         connection = await connect(place.address, place.tls)
         try:
             claimed = await claim(connection, place.address, place.key, place.room, said)

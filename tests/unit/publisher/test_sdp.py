@@ -26,5 +26,5 @@ def test_a_trickled_hidden_address_is_recognised() -> None:
 
 
 def test_an_offer_without_h264_is_recognised() -> None:
-    assert sdp.offers_h264(OFFER)
-    assert not sdp.offers_h264(OFFER.replace("H264", "VP8"))
+    assert sdp.has_h264(OFFER)
+    assert not sdp.has_h264(OFFER.replace("H264", "VP8"))
