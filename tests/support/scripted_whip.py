@@ -1,6 +1,7 @@
 """A WHIP server that does what a test says, with an SFU in it: an aiortc peer that decodes."""
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -170,7 +171,9 @@ def silence() -> Reply:
 
 
 @asynccontextmanager
-async def whip_server(*script: Reply) -> AsyncIterator[WhipServer]:
+async def whip_server(
+    *script: Reply, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[WhipServer]:
     """A server on a free port of 127.0.0.1."""
     server = WhipServer(deque(script))
     application = web.Application()
@@ -178,9 +181,9 @@ async def whip_server(*script: Reply) -> AsyncIterator[WhipServer]:
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        server.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        scheme = "https" if tls else "http"
+        server.origin = f"{scheme}://127.0.0.1:{runner.addresses[0][1]}"
         yield server
     finally:
         await runner.cleanup()

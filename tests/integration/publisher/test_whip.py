@@ -6,10 +6,12 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http.client import HTTPMessage
+from pathlib import Path
 
 import pytest
 
 from publisher.errors import WhipError
+from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
 from publisher.sources.address import Address
@@ -19,6 +21,7 @@ from publisher.supervisor.broadcast import Broadcast
 from publisher.supervisor.camera import Camera
 from publisher.whip import http
 from publisher.whip.endpoint import Endpoint
+from rendezvous.wire.messages import IcePolicy
 from tests.support.scripted_whip import (
     TOKEN,
     Reply,
@@ -280,6 +283,46 @@ async def test_a_server_that_is_not_there_is_an_error() -> None:
     with pytest.raises(WhipError) as caught:
         await gone.publish("v=0")
     assert caught.value.code == "whip_unreachable"
+
+
+async def test_a_certificate_is_checked(certificate: Path, client_tls: ssl.SSLContext) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    async with whip_server(tls=tls) as server:
+        assert await Endpoint(server.url, TOKEN, client_tls).ice_servers() == ()
+        with pytest.raises(WhipError) as caught:
+            await endpoint(server.url).publish("v=0")
+    assert caught.value.code == "whip_untrusted"
+    assert len(server.requests) == 1
+
+
+async def test_what_does_not_speak_http_is_an_error() -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+        await writer.drain()
+        writer.close()
+
+    foreign = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with foreign:
+        port = foreign.sockets[0].getsockname()[1]
+        with pytest.raises(WhipError) as caught:
+            await endpoint(f"http://127.0.0.1:{port}/").publish("v=0")
+    assert caught.value.code in ("whip_foreign", "whip_unreachable")
+
+
+async def test_an_answer_without_end_is_given_up() -> None:
+    async with whip_server(accept(lambda s: s + "a=x\r\n" * 50_000)) as server:
+        with pytest.raises(WhipError) as caught:
+            await endpoint(server.url).publish(await an_offer())
+    assert caught.value.code == "whip_foreign"
+
+
+async def an_offer() -> str:
+    leg = RtpLeg(FanOut(), BASELINE, (), IcePolicy.ALL, lambda _: None)
+    try:
+        return await leg.offer()
+    finally:
+        await leg.close()
 
 
 async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,13 @@ def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
         (["--rtsp-transport", "pigeon"], "setting_invalid"),
         (["--viewers", "many"], "setting_invalid"),
         (["--token", "abc"], "token_refused"),
+        (["--whip", "sfu.example"], "whip_malformed"),
+        (["--whip", "ftp://sfu.example/whip"], "whip_malformed"),
+        (["--whip", "https:///whip"], "whip_malformed"),
+        (["--whip", "https://sfu.example:99999/whip"], "whip_malformed"),
+        (["--whip", "https://user:pw@sfu.example/whip"], "whip_malformed"),
+        (["--whip", "https://sfu.example/a b"], "whip_malformed"),
+        (["--whip-token", "abc"], "usage"),
         (["--config", "/no/such/file.toml"], "config_unreadable"),
         (["--no-such-flag"], "usage"),
         (["stray"], "usage"),
@@ -141,6 +148,64 @@ def test_two_cameras_cannot_share_a_room(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         start("--config", str(file))
     assert caught.value.code == "room_twice"
+
+
+# ── WHIP ─────────────────────────────────────────────────────────────────────────────────────
+
+WHIP = "https://sfu.example/k3y"
+
+
+@pytest.mark.parametrize(
+    ("words", "room"),
+    [
+        ([], True),
+        (["--whip", WHIP], False),
+        (["--whip", WHIP, "--server", "192.0.2.7"], True),
+        (["--whip", WHIP, "--room", "Door"], True),
+        (["--whip", WHIP, "--label", "door"], True),
+    ],
+)
+def test_a_camera_that_goes_to_an_sfu_has_a_room_when_one_is_said(
+    words: list[str], *, room: bool
+) -> None:
+    settings = start(*words)
+    (camera,) = settings.cameras
+    assert settings.has_room(camera) == room
+    assert settings.address.port == 4545
+
+
+def test_token_and_address_of_an_sfu_are_never_shown() -> None:
+    settings = start("--whip", WHIP, PUBLISHER_WHIP_TOKEN="s3cret")
+    assert settings.whip_token == "s3cret"
+    assert "s3cret" not in repr(settings)
+    assert "k3y" not in repr(settings)
+
+
+def test_a_token_for_an_sfu_must_fit_into_a_header_and_have_a_use() -> None:
+    for environ in ({"PUBLISHER_WHIP_TOKEN": "x"}, {"PUBLISHER_WHIP_TOKEN": "s3cret\r\nX: y"}):
+        with pytest.raises(SettingsError) as caught:
+            start(**environ)
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_malformed_address_of_an_sfu_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        start("--whip", "https://user:s3cret@sfu.example/whip")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_cameras_that_go_to_sfus_need_no_labels_but_endpoints_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    tables = [
+        f'[[camera]]\nsource = "test:"\nwhip = "{WHIP}"\nwhip_token = "{token}"\n'
+        for token in ("a", "b")
+    ]
+    file.write_text("".join(tables))
+    assert len(start("--config", str(file)).cameras) == 2
+    file.write_text(tables[0] * 2)
+    with pytest.raises(SettingsError) as caught:
+        start("--config", str(file))
+    assert caught.value.code == "whip_twice"
 
 
 # ── addresses of cameras ─────────────────────────────────────────────────────────────────────
