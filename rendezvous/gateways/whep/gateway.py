@@ -174,7 +174,7 @@ class Whep:
         call.visit.extend(_ANSWER_SECONDS)
         with self._viewer(call.room) as viewer:
             joined = await self._join(call, viewer)
-            answer = await viewer.offer(offer.text)
+            answer = await viewer.offer(sdp.for_camera(offer))
             if call.request.transport is None:
                 raise ConnectionResetError("The player went before the answer came.")
             secret = call.token.secret if call.token else None
@@ -234,7 +234,7 @@ class Whep:
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _end(self, call: _Call) -> web.Response:
-        """DELETE; an entity tag, if there is one, makes no difference (whep §4.3.1)."""
+        """DELETE; an entity tag, if there is one, makes no difference (whep §4.4.1)."""
         await _authorized(call).viewer.end()
         return web.Response()
 
@@ -303,7 +303,7 @@ def _fragment(body: bytes, offer: sdp.Offer) -> sdp.Fragment:
     except sdp.SdpError as error:
         raise problems.malformed(str(error)) from None
     if not fragment.ufrags <= offer.ufrags:
-        # Other credentials are a restart, and not late candidates of an earlier one (whep §4.3.3).
+        # Other credentials are a restart, and not late candidates of an earlier one (whep §4.4.3).
         sentence = "ICE cannot be restarted here; make a new session."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         raise ProblemError(status, "ice_restart_unsupported", sentence)

@@ -12,6 +12,7 @@ from rendezvous.wire.messages import CANDIDATE_BYTES, CANDIDATES_PER_SESSION, Ic
 _LINE = re.compile(r"[a-z]=[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*")
 _RECEIVES = frozenset(("recvonly", "sendrecv"))
 _DIRECTIONS = _RECEIVES | {"sendonly", "inactive"}
+_ACTPASS = re.compile(r"^a=setup:actpass(?=\r?$)", re.MULTILINE)
 _UDP_FIELDS = 8  # foundation component transport priority address port "typ" type (RFC 8839 §5.1)
 
 
@@ -70,6 +71,16 @@ def read_offer(body: bytes) -> Offer:
         frozenset(ufrag for section in every for ufrag in section.ufrags),
         frozenset(section.mid for section in media if section.mid is not None),
     )
+
+
+def for_camera(offer: Offer) -> str:
+    """The offer, with the player as DTLS client: a player may be either, and so it need not care.
+
+    In DTLS the server's certificate narrows the cipher suites, and browsers' suites, which are our
+    cameras', are for ECDSA alone (RFC 8827 §6.5). The camera's certificate is that, a player's
+    need not be: GStreamer's is RSA. In the draft's examples players are the clients, too.
+    """
+    return _ACTPASS.sub("a=setup:active", offer.text)
 
 
 def read_fragment(body: bytes) -> Fragment:
@@ -143,6 +154,6 @@ def _candidates(section: _Section) -> Iterator[IceCandidate]:
 
 
 def _usable(candidate: str) -> bool:
-    """UDP is all that cameras speak; others are left out in silence (whep §4.3.2)."""
+    """UDP is all that cameras speak; others are left out in silence (whep §4.4.2)."""
     parts = candidate.split()
     return len(parts) >= _UDP_FIELDS and parts[2].lower() == "udp"
