@@ -24,6 +24,16 @@ def _profiles(media: Format | None) -> tuple[str, ...]:
     return _PROFILES.get(media.profile_level_id[:2].lower(), _BASELINE) if media else _BASELINE
 
 
+def _profiles_for_sfu(media: Format | None) -> tuple[str, ...]:
+    """The baseline first: an SFU announces the profile that it takes to its whole audience.
+
+    Firefox, and Chromium without a hardware decoder, list no High and refuse a stream announced as
+    that, although they decode it. An SFU that is set up for the true profile still finds it.
+    """
+    true = (name for name in _profiles(media) if name not in _BASELINE)
+    return (*_BASELINE, *true)
+
+
 class RtpLeg:
     """From the camera's fan-out to one browser, or to one SFU that serves many."""
 
@@ -34,6 +44,8 @@ class RtpLeg:
         ice_servers: Sequence[IceServer],
         policy: IcePolicy,
         on_state: Callable[[str], None],
+        *,
+        for_sfu: bool = False,
     ) -> None:
         self._fan_out = fan_out
         self._on_state = on_state
@@ -41,7 +53,8 @@ class RtpLeg:
         self._audio = AudioFeed()
         self.peer = Peer(ice_servers, policy, self._state_changed)
         self._closed = False
-        self._profiles = _profiles(media)
+        self._rank = _profiles_for_sfu if for_sfu else _profiles
+        self._profiles = self._rank(media)
         self._audio_codec = media.audio_codec if media else "opus"
         self.peer.send(VideoTrack(self._video), self._profiles)
         if self._audio_codec:
@@ -50,7 +63,7 @@ class RtpLeg:
     def suits(self, media: Format) -> bool:
         """Whether what was negotiated can carry the format; no sound fits any negotiation."""
         same_sound = media.audio_codec in (None, self._audio_codec)
-        return same_sound and _profiles(media) == self._profiles
+        return same_sound and self._rank(media) == self._profiles
 
     @property
     def silence(self) -> float:

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import time
+from collections.abc import Sequence
 
 from publisher.errors import PublisherError, WhipError
 from publisher.legs.rtp import RtpLeg
@@ -83,7 +84,7 @@ class Broadcast:
         # The 201 comes too late for the offer that it answers (see Endpoint.ice_servers): what it
         # named serves the next one.
         servers = await self._endpoint.ice_servers() or self._links
-        leg = RtpLeg(self._fan_out, media, servers, IcePolicy.ALL, lambda _: self._stirred.set())
+        leg = self._leg(media, servers)
         try:
             published = await self._endpoint.publish(await leg.offer())
             self._links = published.ice_servers
@@ -97,6 +98,12 @@ class Broadcast:
             await leg.close()
             if leg.losses:
                 logger.info("%s had %s.", self.name, leg.losses)
+
+    def _leg(self, media: Format, servers: Sequence[IceServer]) -> RtpLeg:
+        def stir(_: str) -> None:
+            self._stirred.set()
+
+        return RtpLeg(self._fan_out, media, servers, IcePolicy.ALL, stir, for_sfu=True)
 
     async def _watch(self, leg: RtpLeg) -> None:
         await self._connected(leg)

@@ -65,6 +65,23 @@ async def test_a_camera_is_watched_through_janus(
     assert sound.hz == pytest.approx(1000, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("variant", "sounds"), [("high", True), ("g711", True), ("g711-mu", True), ("no-audio", False)]
+)
+async def test_every_kind_of_camera_is_watched_through_janus(
+    variant: str, *, sounds: bool, janus: JanusWhip, chromium: Browser, tmp_path: Path
+) -> None:
+    with rtsp_camera(variant) as source:
+        async with (
+            publishing(janus, source.url, tmp_path),
+            page_at(chromium, janus.origin) as page,
+        ):
+            await watched(page)
+            if sounds:
+                sound = await probe.sound(page, "video")
+                assert sound.hz == pytest.approx(1000, rel=0.02)
+
+
 async def test_what_janus_hands_on_is_what_the_camera_made(
     janus: JanusWhip, chromium: Browser, tmp_path: Path
 ) -> None:

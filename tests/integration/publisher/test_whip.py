@@ -11,17 +11,20 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import WhipError
+from publisher.identity import Keyring
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
+from publisher.signalling.claiming import Room, claim
+from publisher.signalling.connection import ServerAddress, connect
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.supervisor import broadcast as module
 from publisher.supervisor.broadcast import Broadcast
-from publisher.supervisor.camera import Camera
+from publisher.supervisor.camera import Camera, Place
 from publisher.whip import http
 from publisher.whip.endpoint import Endpoint
-from rendezvous.wire.messages import IcePolicy
+from rendezvous.wire.messages import IcePolicy, Source, SourceState
 from tests.support.scripted_whip import (
     TOKEN,
     Reply,
@@ -31,6 +34,7 @@ from tests.support.scripted_whip import (
     status,
     whip_server,
 )
+from tests.support.server import running_server
 from tests.support.waiting import until
 
 BASELINE = Format("42e01f", "opus", ())
@@ -48,13 +52,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def broadcast(server: WhipServer) -> AsyncIterator[Broadcast]:
-    """A camera that has a format but sends nothing: enough to negotiate and connect."""
-    running = Broadcast(endpoint(server.url), FanOut())
-    running.use(BASELINE)
-    task = asyncio.create_task(running.run())
+async def started(what: Broadcast | Camera) -> AsyncIterator[None]:
+    task = asyncio.create_task(what.run())
     try:
-        yield running
+        yield
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -62,34 +63,28 @@ async def broadcast(server: WhipServer) -> AsyncIterator[Broadcast]:
 
 @asynccontextmanager
 async def broadcasting(*script: Reply) -> AsyncIterator[tuple[WhipServer, Broadcast]]:
-    async with whip_server(*script) as server, broadcast(server) as running:
-        yield server, running
+    """A camera that has a format but sends nothing: enough to negotiate and connect."""
+    async with whip_server(*script) as server:
+        running = Broadcast(endpoint(server.url), FanOut())
+        running.use(BASELINE)
+        async with started(running):
+            yield server, running
+
+
+def a_camera(place: Place | None, sfu: Endpoint) -> Camera:
+    source = source_for(Address.parse("test:?size=640x360"), rtsp_transport="tcp")
+    return Camera(source, place, sfu, most_viewers=1, keep_alive=True, on_claimed=lambda _: None)
 
 
 # ── the stream ───────────────────────────────────────────────────────────────────────────────
 
 
 async def test_picture_and_sound_reach_an_sfu() -> None:
-    source = source_for(Address.parse("test:?size=640x360"), rtsp_transport="tcp")
-    async with whip_server() as server:
-        camera = Camera(
-            source,
-            None,
-            endpoint(server.url),
-            most_viewers=1,
-            keep_alive=True,
-            on_claimed=lambda _: None,
-        )
-        task = asyncio.create_task(camera.run())
-        try:
-            sfu = await server.session()
-            await until(lambda: len(sfu.codes) >= 30 and sfu.blocks >= 30)
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+    async with whip_server() as server, started(a_camera(None, endpoint(server.url))):
+        sfu = await server.session()
+        await until(lambda: len(sfu.codes) >= 30 and sfu.blocks >= 30)
     drawn = [code.unix_ms for code in sfu.codes]
     assert drawn == sorted(set(drawn))
-    assert server.methods() == ["POST", "DELETE"]
 
 
 async def test_the_offer_is_as_the_rfc_wants_it() -> None:
@@ -129,6 +124,8 @@ async def test_a_new_format_is_a_new_session() -> None:
         await server.session(1)
         assert server.methods() == ["POST", "DELETE", "POST"]
     assert "4d001f" not in server.offers[0]
+    # An SFU's whole audience hears of the profile that comes first.
+    assert 0 < server.offers[1].index("42e01f") < server.offers[1].index("4d001f")
 
 
 async def test_a_server_that_takes_no_sound_gets_the_picture() -> None:
@@ -150,6 +147,23 @@ async def test_ice_servers_are_those_that_options_names() -> None:
         servers = await endpoint(server.url).ice_servers()
     assert [s.urls for s in servers] == [("turn:127.0.0.1:9?transport=tcp",), ("stun:127.0.0.1:9",)]
     assert (servers[0].username, servers[0].credential) == ("u", "c")
+
+
+async def test_a_room_that_is_refused_does_not_end_the_stream_to_the_sfu(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner, thief = (Keyring(tmp_path / name).camera_key() for name in ("owner", "thief"))
+    room = Room("MyRoom", "", None)
+    async with running_server() as rendezvous, whip_server() as server:
+        address = ServerAddress(rendezvous.host, rendezvous.port)
+        connection = await connect(address, None)
+        await claim(connection, address, owner, room, Source(state=SourceState.LIVE))
+        camera = a_camera(Place(address, None, thief, room), endpoint(server.url))
+        async with started(camera):
+            await until(lambda: "[room_unavailable]" in caplog.text)
+            sfu = await server.session()
+            await until(lambda: sfu.codes)
+        await connection.close()
 
 
 # ── answers that are none ────────────────────────────────────────────────────────────────────
