@@ -97,13 +97,14 @@ class Server:
             self._running.push_async_callback(port.stop)
 
     def _http(self, hub: Hub) -> Http:
+        self.whep = Whep(hub)
         allowed = self._settings.allow_origin
         return Http(
             hub,
             Pages(player_files(), framed_by=allowed),
             self._door_limits,
             allow_origins=allowed,
-            gateways=(Whep(hub),),
+            gateways=(self.whep,),
             health=self._health,
         )
 

@@ -176,6 +176,7 @@ class Whep:
             joined = await self._join(call, viewer)
             answer = await viewer.offer(sdp.for_camera(offer))
             if call.request.transport is None:
+                await viewer.end()  # to leave would keep the session, for a viewer to come back to
                 raise ConnectionResetError("The player went before the answer came.")
             secret = call.token.secret if call.token else None
             return self._created(_Session(viewer, call.room, secret, offer), joined, answer)

@@ -26,11 +26,10 @@ class DirectionError(SdpError):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer, and what later fragments are compared with."""
+    """An offer, and the credentials that later fragments are compared with."""
 
     text: str
     ufrags: frozenset[str]
-    mids: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -65,12 +64,8 @@ def read_offer(body: bytes) -> Offer:
         raise SdpError("The offer has no media section.")
     if not any(_wants(section, session.direction) for section in media):
         raise DirectionError("The offer must ask to receive: a=recvonly.")
-    every = (session, *media)
-    return Offer(
-        text,
-        frozenset(ufrag for section in every for ufrag in section.ufrags),
-        frozenset(section.mid for section in media if section.mid is not None),
-    )
+    ufrags = (ufrag for section in (session, *media) for ufrag in section.ufrags)
+    return Offer(text, frozenset(ufrags))
 
 
 def for_camera(offer: Offer) -> str:
