@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 BACKOFF = (0.5, 15.0)  # seconds: the first step and the longest
 HOPELESS_BACKOFF = (30.0, 120.0)  # somebody has to change something first
+SETTLED_SECONDS = 30.0  # a server that takes every stream and drops it must not be stormed
 DELETE_SECONDS = 3.0  # the publisher stops, whether the server listens or not
 
 
@@ -108,10 +109,10 @@ class Broadcast:
     async def _watch(self, leg: RtpLeg) -> None:
         await self._connected(leg)
         logger.info("The stream goes to %s.", self.name)
-        self._reported = ""
-        self._backoff.reset()
-        self._hopeless.reset()
+        settled = time.monotonic() + SETTLED_SECONDS
         while self._suits(leg):
+            if time.monotonic() > settled:
+                self._forget_failures()
             # An SFU that stops closes DTLS at once; one that vanishes just falls silent.
             if leg.peer.state != "connected" or leg.silence > SILENCE_SECONDS:
                 raise WhipError("whip_lost", f"{self.name} has lost the stream.")
@@ -132,6 +133,11 @@ class Broadcast:
     def _suits(self, leg: RtpLeg) -> bool:
         wanted = self._wanted()
         return wanted is None or leg.suits(wanted)
+
+    def _forget_failures(self) -> None:
+        self._reported = ""
+        self._backoff.reset()
+        self._hopeless.reset()
 
     # ── between two sessions ─────────────────────────────────────────────────────────────────
 

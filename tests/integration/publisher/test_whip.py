@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from http.client import HTTPMessage
 from pathlib import Path
+from typing import Any
 
+import aiortc.codecs
 import pytest
 
 from publisher.errors import WhipError
@@ -15,16 +17,18 @@ from publisher.identity import Keyring
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
+from publisher.rtc import private
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import ServerAddress, connect
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.supervisor import broadcast as module
+from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.broadcast import Broadcast
 from publisher.supervisor.camera import Camera, Place
 from publisher.whip import http
 from publisher.whip.endpoint import Endpoint
-from rendezvous.wire.messages import IcePolicy, Source, SourceState
+from rendezvous.wire.messages import IcePolicy, IceServer, Source, SourceState
 from tests.support.scripted_whip import (
     TOKEN,
     Reply,
@@ -117,6 +121,14 @@ async def test_a_stop_deletes_the_session() -> None:
     assert server.requests[-1].path == "/session/0"
 
 
+@pytest.fixture
+def all_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program lets aiortc negotiate, for one test."""
+    monkeypatch.setitem(aiortc.codecs.CODECS, "video", [*aiortc.codecs.CODECS["video"]])
+    private._add_profiles(private.CAMERA_PROFILES)
+
+
+@pytest.mark.usefixtures("all_profiles")
 async def test_a_new_format_is_a_new_session() -> None:
     async with broadcasting() as (server, running):
         await server.session(0)
@@ -164,6 +176,46 @@ async def test_a_room_that_is_refused_does_not_end_the_stream_to_the_sfu(
             sfu = await server.session()
             await until(lambda: sfu.codes)
         await connection.close()
+
+
+async def test_ice_servers_of_a_201_serve_the_next_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[tuple[str, ...]] = []
+
+    class Leg(RtpLeg):
+        def __init__(
+            self,
+            fan_out: FanOut,
+            media: Format,
+            servers: Iterable[IceServer],
+            *rest: Any,
+            **named: Any,
+        ) -> None:
+            given.append(tuple(url for server in servers for url in server.urls))
+            super().__init__(fan_out, media, (), *rest, **named)
+
+    monkeypatch.setattr(module, "RtpLeg", Leg)
+    reply = accept(Link='<stun:127.0.0.1:9>; rel="ice-server"')
+    async with broadcasting(reply) as (server, _):
+        await (await server.session(0)).close()
+        await server.session(1)
+    assert given == [(), ("stun:127.0.0.1:9",)]
+
+
+async def test_a_server_that_drops_every_stream_is_not_stormed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forgotten: list[bool] = []
+    monkeypatch.setattr(Backoff, "reset", lambda _: forgotten.append(True))
+    async with broadcasting() as (server, _):
+        for number in range(3):
+            await (await server.session(number)).close()
+        await server.session(3)
+        assert not forgotten
+        monkeypatch.setattr(module, "SETTLED_SECONDS", 0.0)
+        await (await server.session(3)).close()
+        await until(lambda: forgotten)
 
 
 # ── answers that are none ────────────────────────────────────────────────────────────────────
