@@ -1,10 +1,13 @@
 """Players and stacks of others watch a room by WHEP, from a site that the server does not know."""
 
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urljoin
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
@@ -13,7 +16,8 @@ from publisher.sources.pattern import TimeCode
 from tests.support import probe, whep
 from tests.support.browser import page_at
 from tests.support.daemon import Publisher, publisher
-from tests.support.server import Program
+from tests.support.light_viewer import LightViewer
+from tests.support.server import Program, running_program
 from tests.support.waiting import until
 from tests.support.whep import Endpoint, Foreign
 
@@ -28,6 +32,17 @@ async def camera(rendezvous: Program, tmp_path: Path) -> AsyncIterator[Publisher
     words = ["start", "--server", server, "--room", "MyRoom", "--source", SOURCE]
     async with publisher(*words, state=tmp_path) as running:
         yield running
+
+
+@asynccontextmanager
+async def light_offer() -> AsyncIterator[str]:
+    """An offer of aiortc's, for picture and sound."""
+    connection = LightViewer().connection
+    try:
+        await connection.setLocalDescription(await connection.createOffer())
+        yield connection.localDescription.sdp
+    finally:
+        await connection.close()
 
 
 def ahead(codes: list[TimeCode]) -> bool:
@@ -63,3 +78,37 @@ async def test_a_foreign_stack_shows_the_camera(
     assert ahead(player.codes)
     assert len(player.codes) >= 0.95 * player.pictures
     assert max(player.delays[-30:]) < 1000
+
+
+async def test_a_player_that_is_killed_frees_its_place(tmp_path: Path) -> None:
+    """Nobody says goodbye: the camera hears nothing more on the media path."""
+    one_place = ("--viewers-per-room", "1")
+    async with running_program(*one_place, state=tmp_path / "r.sqlite") as rendezvous:
+        words = ["start", "--server", f"127.0.0.1:{rendezvous.port}", "--source", SOURCE]
+        async with publisher(*words, state=tmp_path) as camera:
+            endpoint = Endpoint.of(await camera.link())
+            async with whep.werift(endpoint) as player:
+                await player.shows(10)
+                await player.kill()
+            await camera.says(r"media_lost; 0 left", within=20)
+            async with whep.werift(endpoint) as player:
+                await player.shows(10)
+
+
+async def test_the_answer_is_what_the_draft_asks_of_media_servers(camera: Publisher) -> None:
+    """§4.2.5 sendonly, §4.4.2 all candidates, §4.5.1 one bundle and no RTCP of its own."""
+    endpoint = Endpoint.of(await camera.link())
+    headers = {"Authorization": f"Bearer {endpoint.token}", "Content-Type": "application/sdp"}
+    async with aiohttp.ClientSession(headers=headers) as http, light_offer() as offer:
+        async with http.post(endpoint.url, data=offer) as response:
+            assert response.status == 201
+            session, *media = re.split(r"^m=", await response.text(), flags=re.MULTILINE)
+        async with http.delete(urljoin(endpoint.url, response.headers["Location"])) as deleted:
+            assert deleted.status == 200
+    assert "a=group:BUNDLE 0 1" in session
+    assert len(media) == 2
+    for section in media:
+        lines = section.splitlines()
+        assert {"a=sendonly", "a=rtcp-mux", "a=setup:passive", "a=end-of-candidates"} <= set(lines)
+        assert any(line.startswith("a=candidate:") for line in lines)
+    await camera.says("0 left")

@@ -113,6 +113,11 @@ class Foreign:
     codes: list[TimeCode] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)  # milliseconds
 
+    async def kill(self) -> None:
+        """Ends it as a crash would: nobody is told."""
+        self.process.kill()
+        await self.process.wait()
+
     def note(self, code: TimeCode | None) -> None:
         """One picture more."""
         self.pictures += 1
@@ -165,8 +170,9 @@ async def _running(
     listening = asyncio.create_task(listen(player, process.stdout))
     try:
         yield player
-        process.stdin.close()
-        assert await asyncio.wait_for(process.wait(), 10.0) == 0
+        if process.returncode is None:
+            process.stdin.close()
+            assert await asyncio.wait_for(process.wait(), 10.0) == 0
     finally:
         if process.returncode is None:
             process.kill()
