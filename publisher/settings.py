@@ -160,6 +160,8 @@ def _check(settings: Settings) -> None:
     split_host(settings.server or DEFAULT_SERVER)
     for camera in settings.cameras:
         _check_camera(camera)
+    if any(c.whip_token for c in settings.cameras) and not any(c.whip for c in settings.cameras):
+        raise SettingsError("whip_missing", "There is a WHIP token but no URL.", "Say --whip URL.")
     _check_distinct(settings)
 
 
@@ -205,8 +207,6 @@ def _check_camera(camera: CameraSettings) -> None:
 def _check_whip(camera: CameraSettings) -> None:
     if not re.fullmatch(r"[!-~]*", camera.whip_token):
         raise SettingsError("whip_token_malformed", "The WHIP token cannot stand in a header.")
-    if camera.whip_token and not camera.whip:
-        raise SettingsError("whip_missing", "There is a WHIP token but no URL.", "Say --whip URL.")
     if camera.whip and not _is_web_address(camera.whip):
         raise SettingsError(
             "whip_malformed",

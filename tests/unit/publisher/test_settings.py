@@ -194,6 +194,16 @@ def test_a_malformed_address_of_an_sfu_is_not_repeated() -> None:
     assert "s3cret" not in str(caught.value)
 
 
+def test_a_token_above_the_tables_is_for_those_cameras_that_go_to_an_sfu(tmp_path: Path) -> None:
+    file = tmp_path / "publisher.toml"
+    file.write_text(
+        '[[camera]]\nlabel = "door"\nsource = "test:"\n'
+        f'[[camera]]\nlabel = "yard"\nsource = "test:"\nwhip = "{WHIP}"\n'
+    )
+    settings = start("--config", str(file), PUBLISHER_WHIP_TOKEN="s3cret")
+    assert [c.whip_token for c in settings.cameras if c.whip] == ["s3cret"]
+
+
 def test_cameras_that_go_to_sfus_need_no_labels_but_endpoints_of_their_own(tmp_path: Path) -> None:
     file = tmp_path / "publisher.toml"
     tables = [
