@@ -1,6 +1,9 @@
 """Players and stacks of others watch a room by WHEP, from a site that the server does not know."""
 
+import asyncio
+import os
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
@@ -112,3 +115,45 @@ async def test_the_answer_is_what_the_draft_asks_of_media_servers(camera: Publis
         assert {"a=sendonly", "a=rtcp-mux", "a=setup:passive", "a=end-of-candidates"} <= set(lines)
         assert any(line.startswith("a=candidate:") for line in lines)
     await camera.says("0 left")
+
+
+async def test_a_storm_of_half_open_sessions_passes_and_costs_nothing(
+    rendezvous: Program, camera: Publisher
+) -> None:
+    """2,000 offers with the secret, none of which ever connects; then a real player."""
+    endpoint = Endpoint.of(await camera.link())
+    idle = (camera.sockets, sockets(rendezvous))
+    async with light_offer() as offer:
+        found = await storm(endpoint, offer, 1_000)
+        settled = resident(rendezvous)
+        found += await storm(endpoint, offer, 1_000)
+    assert 10 <= found[201] <= 20  # the places of the room, twice if it took the camera that long
+    assert found.keys() <= {201, 429, 503}
+    await until(lambda: (camera.sockets, sockets(rendezvous)) == idle, within=30)
+    assert resident(rendezvous) - settled < 3_000_000
+    async with whep.werift(endpoint) as player:
+        await player.shows(10)
+
+
+async def storm(endpoint: Endpoint, offer: str, count: int) -> Counter[int]:
+    """So many POSTs, thirty at a time; how often each status came."""
+    headers = {"Authorization": f"Bearer {endpoint.token}", "Content-Type": "application/sdp"}
+    connector = aiohttp.TCPConnector(limit=30, force_close=True)
+    async with aiohttp.ClientSession(headers=headers, connector=connector) as http:
+
+        async def one() -> int:
+            async with http.post(endpoint.url, data=offer) as response:
+                return response.status
+
+        return Counter(await asyncio.gather(*(one() for _ in range(count))))
+
+
+def resident(program: Program) -> int:
+    """Bytes of memory."""
+    pages = Path(f"/proc/{program.process.pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def sockets(program: Program) -> int:
+    """How many it holds open, whatever they are."""
+    return len(list(Path(f"/proc/{program.process.pid}/fd").iterdir()))

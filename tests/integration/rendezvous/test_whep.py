@@ -20,9 +20,11 @@ because of what our cameras are:
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -523,6 +525,28 @@ async def test_4_6_a_server_that_is_about_to_stop_is_503(
     await running.server.drain()
     refused(await post(http), 503, "shutting_down")
     assert (await patch(http, session)).status == 204
+
+
+async def test_4_6_a_port_that_wants_tls_redirects_with_307_and_answers_under_tls(
+    certificate: Path, client_tls: ssl.SSLContext
+) -> None:
+    async with (
+        running_server(tls_cert=certificate, allow_clear=False) as running,
+        connect(running.host, running.port, tls=client_tls) as peer,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client_tls)) as http,
+    ):
+        await claim(peer, Key(), ROOM)
+        camera = asyncio.create_task(Camera(peer).run())
+        clear, secure = f"http://{running.origin}", f"https://{running.origin}"
+        headers = {"Content-Type": SDP}
+        async with http.post(
+            f"{clear}{ENDPOINT}", data=offer(), headers=headers, allow_redirects=False
+        ) as response:
+            assert response.status == 307
+            assert response.headers["Location"] == f"{secure}{ENDPOINT}"
+        assert (await post(http, f"{secure}{ENDPOINT}")).status == 201
+        camera.cancel()
+        await asyncio.wait((camera,))
 
 
 @pytest.mark.usefixtures("camera")
