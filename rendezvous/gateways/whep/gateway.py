@@ -6,19 +6,27 @@ the core says to that viewer is said to the player, in HTTP's words.
 
 import asyncio
 import contextlib
-import hmac
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from aiohttp import hdrs, web
 
 from rendezvous.gateways.whep import headers, problems, sdp
 from rendezvous.gateways.whep.body import read
+from rendezvous.gateways.whep.calls import (
+    NO_TOKEN,
+    WRONG_TOKEN,
+    Call,
+    Session,
+    Visit,
+    authorized,
+    check_credential,
+    require,
+)
 from rendezvous.gateways.whep.problems import ProblemError
 from rendezvous.gateways.whep.rates import Rates
 from rendezvous.gateways.whep.viewer import Viewer
@@ -31,54 +39,9 @@ log = logging.getLogger(__name__)
 _REQUESTS_PER_SECOND, _BURST = 20.0, 60  # from one address
 _BODY_SECONDS = 10.0
 _ANSWER_SECONDS = 25.0  # a little more than the viewer's own patience
-_NO_TOKEN = "This room wants a Bearer token: what follows the dot in its link."  # noqa: S105
-_WRONG_TOKEN = "There is no such room, or this token is wrong."  # noqa: S105
 
 
-class Visit(Protocol):
-    """What the gateway needs to know of the connection that a request came on."""
-
-    @property
-    def address(self) -> str:
-        """The client's."""
-
-    @property
-    def origin_allowed(self) -> bool:
-        """Whether no page asks, or one that may without a token."""
-
-    @property
-    def extend(self) -> Callable[[float], None]:
-        """The connection may stay for so many seconds from now."""
-
-
-@dataclass(eq=False)
-class _Session:
-    """A player's session, from its 201 to its end."""
-
-    viewer: Viewer
-    room: str
-    secret: str | None
-    offer: sdp.Offer
-    etag: str = field(default_factory=lambda: f'"{secrets.token_urlsafe(9)}"')
-    trickling: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, taken apart."""
-
-    request: web.BaseRequest
-    visit: Visit
-    room: str
-    session: _Session | None
-
-    @property
-    def token(self) -> headers.Token | None:
-        """The credential that it carries, if it does."""
-        return headers.token(self.request.headers.get(hdrs.AUTHORIZATION))
-
-
-_Handler: TypeAlias = Callable[[_Call], Awaitable[web.Response]]
+_Handler: TypeAlias = Callable[[Call], Awaitable[web.Response]]
 
 
 class Whep:
@@ -89,7 +52,7 @@ class Whep:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._rates = Rates(_REQUESTS_PER_SECOND, _BURST)
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._endpoint: dict[str, _Handler] = {
             hdrs.METH_GET: _nothing,
             hdrs.METH_HEAD: _nothing,
@@ -136,8 +99,8 @@ class Whep:
         if handler is None:
             raise _method_not_allowed(handlers)
         if token and request.method != hdrs.METH_OPTIONS:
-            session = _require(session, room)
-        return await handler(_Call(request, visit, room, session))
+            session = require(session, room)
+        return await handler(Call(request, visit, room, session))
 
     def _slow_down(self, address: str) -> None:
         wait = self._rates.refused(address, asyncio.get_running_loop().time())
@@ -148,7 +111,7 @@ class Whep:
 
     # ── the endpoint ─────────────────────────────────────────────────────────────────────────
 
-    async def _describe(self, call: _Call) -> web.Response:
+    async def _describe(self, call: Call) -> web.Response:
         """OPTIONS; with the token also the ICE servers, ahead of the offer (RFC 9725 §4.6)."""
         response = web.Response(headers=headers.preflight(self._endpoint))
         response.headers[hdrs.ALLOW] = ", ".join(self._endpoint)
@@ -157,7 +120,7 @@ class Whep:
             response.headers.extend(headers.links(await self._ice_servers(call)))
         return response
 
-    async def _ice_servers(self, call: _Call) -> tuple[IceServer, ...]:
+    async def _ice_servers(self, call: Call) -> tuple[IceServer, ...]:
         try:
             with self._viewer(call.room) as viewer:
                 joined = await self._join(call, viewer)
@@ -168,7 +131,7 @@ class Whep:
                 raise
             return ()  # no camera, or no place: then there is nothing to connect to
 
-    async def _watch(self, call: _Call) -> web.Response:
+    async def _watch(self, call: Call) -> web.Response:
         """POST: an offer comes, a session begins."""
         offer = _offer(await read(call.request, headers.SDP, {headers.ACCEPT_POST: headers.SDP}))
         call.visit.extend(_ANSWER_SECONDS)
@@ -179,7 +142,7 @@ class Whep:
                 await viewer.end()  # to leave would keep the session, for a viewer to come back to
                 raise ConnectionResetError("The player went before the answer came.")
             secret = call.token.secret if call.token else None
-            return self._created(_Session(viewer, call.room, secret, offer), joined, answer)
+            return self._created(Session(viewer, call.room, secret, offer), joined, answer)
 
     @contextlib.contextmanager
     def _viewer(self, room: str) -> Iterator[Viewer]:
@@ -191,18 +154,18 @@ class Whep:
             viewer.leave()
             raise
 
-    async def _join(self, call: _Call, viewer: Viewer) -> Joined:
+    async def _join(self, call: Call, viewer: Viewer) -> Joined:
         token = call.token
-        _check_credential(call)
+        check_credential(call)
         try:
             return await viewer.join(token.secret if token else None)
         except ProblemError as problem:
             if problem.status is not HTTPStatus.UNAUTHORIZED:
                 raise
-            sentence = _WRONG_TOKEN if token else _NO_TOKEN
+            sentence = WRONG_TOKEN if token else NO_TOKEN
             raise problems.unauthorized(sentence, token_given=token is not None) from None
 
-    def _created(self, session: _Session, joined: Joined, answer: str) -> web.Response:
+    def _created(self, session: Session, joined: Joined, answer: str) -> web.Response:
         token = secrets.token_urlsafe(32)  # whoever knows the URL may end the session
         self._sessions[token] = session
         session.viewer.on_gone = partial(self._sessions.pop, token, None)
@@ -221,9 +184,9 @@ class Whep:
 
     # ── sessions ─────────────────────────────────────────────────────────────────────────────
 
-    async def _trickle(self, call: _Call) -> web.Response:
+    async def _trickle(self, call: Call) -> web.Response:
         """PATCH: more candidates of the player."""
-        session = _authorized(call)
+        session = authorized(call)
         accept = {headers.ACCEPT_PATCH: headers.FRAGMENT}
         body = await read(call.request, headers.FRAGMENT, accept)
         if not headers.matches(call.request.headers.get(hdrs.IF_MATCH), session.etag):
@@ -234,58 +197,23 @@ class Whep:
             await session.viewer.trickle(fragment.candidates)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
-    async def _end(self, call: _Call) -> web.Response:
+    async def _end(self, call: Call) -> web.Response:
         """DELETE; an entity tag, if there is one, makes no difference (whep §4.4.1)."""
-        await _authorized(call).viewer.end()
+        await authorized(call).viewer.end()
         return web.Response()
 
 
-async def _nothing(_call: _Call) -> web.Response:
+async def _nothing(_call: Call) -> web.Response:
     return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
-async def _describe_session(_call: _Call) -> web.Response:
+async def _describe_session(_call: Call) -> web.Response:
     methods = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH")
     response = web.Response(headers=headers.preflight(methods))
     response.headers[hdrs.ALLOW] = ", ".join(methods)
     response.headers[headers.ACCEPT_PATCH] = headers.FRAGMENT
     response.headers[headers.ACCEPT_POST] = headers.SDP
     return response
-
-
-def _require(session: _Session | None, room: str) -> _Session:
-    if session is None or session.room != room:
-        sentence = "There is no such session; it has ended, or never was."
-        raise ProblemError(HTTPStatus.NOT_FOUND, "session_unknown", sentence)
-    return session
-
-
-def _authorized(call: _Call) -> _Session:
-    """The session, unless the request brings a token that is not the session's.
-
-    Players in use send none here; the URL, which nobody can guess, is enough then.
-    """
-    session = _require(call.session, call.room)
-    token = call.token
-    if token is not None:
-        given, known = (secret or "" for secret in (token.secret, session.secret))
-        if not hmac.compare_digest(given.encode(), known.encode()):
-            raise problems.unauthorized(_WRONG_TOKEN, token_given=True)
-    return session
-
-
-def _check_credential(call: _Call) -> None:
-    token = call.token
-    if token is not None and token.secret is None:
-        raise problems.unauthorized(_NO_TOKEN, token_given=False)  # a credential is never ignored
-    if token is None and not call.visit.origin_allowed:
-        # A public room is public for those who can reach the server, and a page of another site
-        # in the browser of one of them is not one of them.
-        sentence = (
-            "Pages of other sites need the room's token here, or the server's owner allows them "
-            "with --allow-origin."
-        )
-        raise ProblemError(HTTPStatus.FORBIDDEN, "origin_refused", sentence)
 
 
 def _offer(body: bytes) -> sdp.Offer:

@@ -39,7 +39,9 @@ def token(authorization: str | None) -> Token | None:
     if authorization is None:
         return None
     scheme, _, secret = authorization.strip().partition(" ")
-    return Token(secret.strip() if scheme.lower() == "bearer" and secret.strip() else None)
+    secret = secret.strip()
+    usable = scheme.lower() == "bearer" and secret and secret.isascii()
+    return Token(secret if usable else None)
 
 
 def preflight(methods: Iterable[str]) -> dict[str, str]:

@@ -786,6 +786,35 @@ async def test_abuse_hostile_offers_end_in_a_clear_refusal_or_at_the_camera(
 
 
 @pytest.mark.usefixtures("camera")
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /whep/%ff HTTP/1.1\r\n",
+        b"POST /whep/%00 HTTP/1.1\r\n",
+        b"POST /whep/\xff HTTP/1.1\r\n",
+        b"POST /whep/" + b"x" * 300 + b" HTTP/1.1\r\n",
+        b"POST /whep/ HTTP/1.1\r\n",
+        b"POST /whep/../MyRoom HTTP/1.1\r\n",
+        b"POST /whep/MyRoom HTTP/1.1\r\nAuthorization: Bearer \xff\xfe\r\n",
+        b"POST /whep/MyRoom HTTP/1.1\r\nAuthorization: Bearer " + b"x" * 7000 + b"\r\n",
+        b"DELETE /whep/MyRoom/\xff HTTP/1.1\r\n",
+    ],
+)
+async def test_abuse_a_hostile_request_is_refused_by_name(running: Running, head: bytes) -> None:
+    """Never with a defect of ours."""
+    body = offer().encode()
+    length = f"Content-Length: {len(body)}"
+    rest = f"Host: x\r\nConnection: close\r\nContent-Type: {SDP}\r\n{length}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(running.host, running.port)
+    writer.write(head + rest.encode() + body)
+    async with asyncio.timeout(peers.DEADLINE):
+        status = int((await reader.read()).split()[1])
+    writer.close()
+    assert 400 <= status < 500
+    await until(lambda: nothing_is_left(running))
+
+
+@pytest.mark.usefixtures("camera")
 async def test_abuse_a_compressed_body_is_refused(http: aiohttp.ClientSession) -> None:
     response = await post(http, **{"Content-Encoding": "gzip"})
     assert response.status in {400, 415}

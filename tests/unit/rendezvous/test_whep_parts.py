@@ -173,6 +173,7 @@ def test_an_entity_tag_matches_or_does_not(if_match: str | None, *, passes: bool
         ("Bearer", headers.Token(None)),
         ("Basic dXNlcjpwYXNz", headers.Token(None)),
         ("", headers.Token(None)),
+        ("Bearer s3cr\udcfft", headers.Token(None)),  # bytes that are no UTF-8, in aiohttp's way
     ],
 )
 def test_a_token_is_told_from_another_credential(
