@@ -18,205 +18,44 @@ because of what our cameras are:
 """
 
 import asyncio
-import contextlib
-import json
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 import pytest_asyncio
-from multidict import CIMultiDictProxy
 
-from rendezvous.gateways.whep import gateway
-from rendezvous.gateways.whep.rates import Rates
 from rendezvous.rooms.limits import Limits
-from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
     End,
-    Ping,
-    Pong,
-    ServerMessage,
     Session,
     Source,
     SourceState,
 )
-from tests.support import peers
-from tests.support.peers import VIEWER_SECRET, Key, Peer, claim, connect
+from tests.support.peers import VIEWER_SECRET, Key, claim, connect
 from tests.support.server import Running, running_server
 from tests.support.waiting import until
 from tests.support.whep_offers import FRAGMENT, SDP, TCP, UDP, fragment, offer
-
-ROOM = "MyRoom"
-ENDPOINT = f"/whep/{ROOM}"
-ANSWER = offer("sendonly")
-WRONG = "d3Jvbmctc2VjcmV0LTAwMQ"
-TURN: dict[str, Any] = {
-    "stun": ("stun:s.example:1",),
-    "turn": ("turn:t.example:2",),
-    "turn_secret": "s3cret",
-}
-
-
-def bearer(secret: str | None = VIEWER_SECRET) -> dict[str, str]:
-    return {} if secret is None else {"Authorization": f"Bearer {secret}"}
-
-
-@dataclass
-class Camera:
-    """Answers every session while ``reply`` is an answer, ends it with it, or lets it wait."""
-
-    peer: Peer
-    reply: str | End | None = ANSWER
-    heard: list[ServerMessage] = field(default_factory=list)
-
-    async def run(self) -> None:
-        """Until it is cancelled, or the server closes."""
-        with contextlib.suppress(peers.ClosedError):
-            while True:
-                await self._handle(codec.decode_server(await self.peer.wire.receive()))
-
-    async def _handle(self, message: ServerMessage) -> None:
-        if isinstance(message, Ping):
-            await self.peer.send(Pong())
-            return
-        self.heard.append(message)
-        if isinstance(message, Session) and self.reply is not None:
-            await self.peer.send(self._replied(self.reply, message.session))
-
-    @staticmethod
-    def _replied(reply: str | End, session: str) -> Answer | End:
-        if isinstance(reply, str):
-            return Answer(session=session, sdp=reply)
-        return msgspec.structs.replace(reply, session=session)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        """What was heard of a kind."""
-        return [message for message in self.heard if isinstance(message, kind)]
-
-    async def end_all(self, reason: str = "connect_timeout") -> None:
-        """Ends every session, as a camera does whose viewers never connected."""
-        for session in self.of(Session):
-            await self.peer.send(End(session=session.session, reason=reason))
-
-
-@contextlib.asynccontextmanager
-async def camera_of(running: Running, room: str = ROOM, **claimed: Any) -> AsyncIterator[Camera]:
-    async with connect(running.host, running.port) as peer:
-        await claim(peer, Key(), room, **claimed)
-        made = Camera(peer)
-        task = asyncio.create_task(made.run())
-        try:
-            yield made
-        finally:
-            task.cancel()
-            await asyncio.wait((task,))
-
-
-@pytest_asyncio.fixture
-async def running() -> AsyncIterator[Running]:
-    async with running_server(**TURN) as server:
-        yield server
-
-
-@pytest_asyncio.fixture
-async def camera(running: Running) -> AsyncIterator[Camera]:
-    async with camera_of(running) as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def http(running: Running) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(f"http://{running.origin}") as session:
-        yield session
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A response that has been read."""
-
-    status: int
-    headers: CIMultiDictProxy[str]
-    content_type: str
-    body: bytes
-
-    @classmethod
-    async def read(cls, response: aiohttp.ClientResponse) -> "Reply":
-        """All of it."""
-        body = await response.read()
-        return cls(response.status, response.headers, response.content_type, body)
-
-
-async def post(
-    http: aiohttp.ClientSession,
-    url: str = ENDPOINT,
-    body: str | bytes = "",
-    *,
-    secret: str | None = VIEWER_SECRET,
-    **fields: str,
-) -> Reply:
-    """Watches."""
-    headers = {"Content-Type": SDP, **bearer(secret), **fields}
-    async with http.post(url, data=body or offer(), headers=headers) as response:
-        return await Reply.read(response)
-
-
-async def patch(
-    http: aiohttp.ClientSession,
-    session: str,
-    body: str = "",
-    *,
-    secret: str | None = VIEWER_SECRET,
-    **fields: str,
-) -> Reply:
-    """Trickles."""
-    headers = {"Content-Type": FRAGMENT, **bearer(secret), **fields}
-    async with http.patch(session, data=body or fragment(UDP), headers=headers) as response:
-        return await Reply.read(response)
-
-
-async def delete(
-    http: aiohttp.ClientSession, session: str, *, secret: str | None = VIEWER_SECRET, **fields: str
-) -> Reply:
-    """Ends."""
-    async with http.delete(session, headers={**bearer(secret), **fields}) as response:
-        return await Reply.read(response)
-
-
-async def watch(http: aiohttp.ClientSession) -> str:
-    """A session's URL."""
-    response = await post(http)
-    assert response.status == 201, response.body
-    return response.headers["Location"]
-
-
-def refused(reply: Reply, status: int, code: str) -> dict[str, Any]:
-    """The problem that a response describes."""
-    assert reply.status == status, reply.body
-    assert reply.content_type == "application/problem+json"
-    problem = json.loads(reply.body)
-    assert (problem["status"], problem["code"]) == (status, code)
-    assert problem["detail"].endswith((".", "!"))
-    assert isinstance(problem, dict)
-    return problem
-
-
-def nothing_is_left(running: Running, *, connections: int = 1) -> bool:
-    """No session anywhere, and no connection but so many."""
-    book, hub = running.server.core.book, running.server._hub
-    return (
-        running.server.whep.sessions == 0
-        and not book.sessions
-        and len(book.peers) == len(hub._connections) == len(hub._bound) == connections
-    )
-
+from tests.support.whep_requests import (
+    ANSWER,
+    ENDPOINT,
+    ROOM,
+    WRONG,
+    Camera,
+    Reply,
+    bearer,
+    camera_of,
+    delete,
+    nothing_is_left,
+    patch,
+    post,
+    refused,
+    watch,
+)
 
 # ── §4.1 HTTP usage ──────────────────────────────────────────────────────────────────────────
 
@@ -731,159 +570,3 @@ async def test_a_server_that_stops_takes_its_sessions_along(http: aiohttp.Client
     """The fixtures stop it with sessions open, and warnings are errors."""
     for _ in range(3):
         await watch(http)
-
-
-# ── abuse ────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-async def test_abuse_a_body_over_the_limit_is_413_however_it_comes(
-    running: Running, http: aiohttp.ClientSession, camera: Camera, *, chunked: bool
-) -> None:
-    body = (offer() + "a=x:" + "y" * 900_000).encode()
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(body), 16_384):
-            yield body[start : start + 16_384]
-
-    headers = {"Content-Type": SDP, **bearer()}
-    try:
-        async with http.post(
-            ENDPOINT, data=pieces() if chunked else body, headers=headers
-        ) as response:
-            refused(await Reply.read(response), 413, "message_too_large")
-    except aiohttp.ClientConnectionError:  # refused while it was still sending
-        assert running.server.counters.totals["whep_message_too_large"] == 1
-    assert camera.heard == []
-
-
-HOSTILE = {
-    "NULs": offer().encode() + b"a=\x00\x00\r\n",
-    "not UTF-8": offer().encode() + b"a=\xff\xfe\r\n",
-    "quotes that double in JSON": (offer() + 'a="' * 8_000).encode()[:32_768],
-    "backslashes": offer().encode() + b"a=" + b"\\" * 31_000 + b"\r\n",
-    "a thousand sections": (offer() + "m=video 9 X 96\r\na=recvonly\r\n" * 1_000).encode()[:32_700]
-    + b"\r\n",
-    "one endless line": b"v=0\r\nm=" + b"x" * 32_000,
-    "header injection": offer().encode() + b"a=mid:0\r\n\r\nHTTP/1.1 200 OK\r\n",
-    "an array": b"[" * 32_768,
-}
-
-
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-async def test_abuse_hostile_offers_end_in_a_clear_refusal_or_at_the_camera(
-    running: Running, http: aiohttp.ClientSession, camera: Camera, name: str
-) -> None:
-    """Whoever else watches does not notice."""
-    other = await watch(http)
-    camera.reply = End(session="A" * 22, reason="offer_refused", message="No.")
-    response = await post(http, body=HOSTILE[name])
-    assert response.status in {400, 413, 422}
-    assert response.content_type == "application/problem+json"
-    assert (await patch(http, other)).status == 204
-    assert (await delete(http, other)).status == 200
-    await until(lambda: nothing_is_left(running))
-
-
-@pytest.mark.usefixtures("camera")
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"POST /whep/%ff HTTP/1.1\r\n",
-        b"POST /whep/%00 HTTP/1.1\r\n",
-        b"POST /whep/\xff HTTP/1.1\r\n",
-        b"POST /whep/" + b"x" * 300 + b" HTTP/1.1\r\n",
-        b"POST /whep/ HTTP/1.1\r\n",
-        b"POST /whep/../MyRoom HTTP/1.1\r\n",
-        b"POST /whep/MyRoom HTTP/1.1\r\nAuthorization: Bearer \xff\xfe\r\n",
-        b"POST /whep/MyRoom HTTP/1.1\r\nAuthorization: Bearer " + b"x" * 7000 + b"\r\n",
-        b"DELETE /whep/MyRoom/\xff HTTP/1.1\r\n",
-    ],
-)
-async def test_abuse_a_hostile_request_is_refused_by_name(running: Running, head: bytes) -> None:
-    """Never with a defect of ours."""
-    body = offer().encode()
-    length = f"Content-Length: {len(body)}"
-    rest = f"Host: x\r\nConnection: close\r\nContent-Type: {SDP}\r\n{length}\r\n\r\n"
-    reader, writer = await asyncio.open_connection(running.host, running.port)
-    writer.write(head + rest.encode() + body)
-    async with asyncio.timeout(peers.DEADLINE):
-        status = int((await reader.read()).split()[1])
-    writer.close()
-    assert 400 <= status < 500
-    await until(lambda: nothing_is_left(running))
-
-
-@pytest.mark.usefixtures("camera")
-async def test_abuse_a_compressed_body_is_refused(http: aiohttp.ClientSession) -> None:
-    response = await post(http, **{"Content-Encoding": "gzip"})
-    assert response.status in {400, 415}
-
-
-async def test_abuse_a_body_that_trickles_is_gone_in_time(
-    running: Running, camera: Camera, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gateway, "_BODY_SECONDS", 0.3)
-    reader, writer = await asyncio.open_connection(running.host, running.port)
-    head = f"POST {ENDPOINT} HTTP/1.1\r\nHost: x\r\nContent-Type: {SDP}\r\nContent-Length: 999\r\n"
-    writer.write(f"{head}Authorization: Bearer {VIEWER_SECRET}\r\n\r\nv=0\r\n".encode())
-
-    async def trickle() -> None:
-        while True:
-            writer.write(b"a")
-            await writer.drain()
-            await asyncio.sleep(0.05)
-
-    trickling = asyncio.create_task(trickle())
-    async with asyncio.timeout(peers.DEADLINE):
-        with contextlib.suppress(ConnectionError):
-            assert await reader.read() == b""
-    trickling.cancel()
-    await asyncio.gather(trickling, return_exceptions=True)
-    writer.close()
-    assert camera.heard == []
-    await until(lambda: nothing_is_left(running))
-
-
-async def test_abuse_requests_of_an_address_have_a_rate(http: aiohttp.ClientSession) -> None:
-    responses = await asyncio.gather(*(post(http, secret=None) for _ in range(90)))
-    assert {response.status for response in responses} == {401, 429}
-    late = next(response for response in responses if response.status == 429)
-    refused(late, 429, "too_many_requests")
-    assert int(late.headers["Retry-After"]) > 0
-
-
-async def test_abuse_thousands_of_half_open_sessions_are_bounded_and_leave_nothing() -> None:
-    """With the secret, which is as bad as it gets, and as if the rate limit were not there."""
-    async with (
-        running_server(viewers_per_room=50) as running,
-        camera_of(running) as camera,
-        aiohttp.ClientSession(
-            f"http://{running.origin}", connector=aiohttp.TCPConnector(limit=40)
-        ) as http,
-    ):
-        running.server.whep._rates = Rates(1e6, burst=1_000_000)
-        for secret, statuses in ((VIEWER_SECRET, {201: 50, 503: 1950}), (WRONG, {401: 2000})):
-            responses = await asyncio.gather(*(post(http, secret=secret) for _ in range(2000)))
-            found = [response.status for response in responses]
-            assert {status: found.count(status) for status in set(found)} == statuses
-            assert running.server.whep.sessions == 50
-            assert len(running.server.core.book.peers) == 51
-        await camera.end_all()
-        await until(lambda: nothing_is_left(running))
-
-
-@pytest.mark.usefixtures("camera")
-async def test_abuse_a_foreign_session_is_out_of_reach(
-    running: Running, http: aiohttp.ClientSession
-) -> None:
-    session = await watch(http)
-    room, token = session.rsplit("/", 1)
-    assert len(token) == 43  # 256 bits
-    other = "b3RoZXItc2VjcmV0LTAwMQ"
-    async with camera_of(running, "Other", secret=other):
-        for guess in (f"{room}/{token[:-1]}", f"{room}/A", f"/whep/Other/{token}"):
-            for response in (await patch(http, guess), await delete(http, guess)):
-                assert response.status == 404
-        assert (await delete(http, session, secret=other)).status == 401
-    assert (await patch(http, session)).status == 204
