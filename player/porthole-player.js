@@ -23,7 +23,7 @@ import { describe, rows } from './words.js';
 /** @typedef {import('./words.js').Words} Words */
 
 export class PortholePlayer extends HTMLElement {
-  static observedAttributes = ['server', 'room', 'secret', 'controls'];
+  static observedAttributes = ['server', 'room', 'secret', 'controls', 'muted'];
 
   #root = this.attachShadow({ mode: 'open' });
   /** @type {HTMLElement} */
@@ -41,6 +41,8 @@ export class PortholePlayer extends HTMLElement {
   /** @type {Words | null} */
   #words = null;
   #said = '';
+  /** Whether the page wants to watch: true until it says `stop`, whatever comes in between. */
+  #wanted = true;
   #restarting = false;
 
   constructor() {
@@ -72,6 +74,7 @@ export class PortholePlayer extends HTMLElement {
 
   /** Written, never read back: whoever holds it may watch. @param {string | null} secret */
   set secret(secret) {
+    if (secret === this.#secret) return;
     this.#secret = secret;
     this.#restart();
   }
@@ -102,24 +105,16 @@ export class PortholePlayer extends HTMLElement {
     return this.#viewer?.figures ?? null;
   }
 
-  /** Begins to watch, if there is a room; begins anew when it had ended. */
+  /** Begins to watch as soon as there is a room; begins anew when it had ended. */
   start() {
-    if (!this.room || this.#viewer) return this.#viewer?.start();
-    const url = signallingUrl(this.getAttribute('server'));
-    this.#viewer = new Viewer(url, { room: this.room, secret: this.#secret }, {
-      show: (stream) => this.#screen.show(stream),
-      freeze: () => this.#screen.freeze(),
-      changed: () => this.#refresh(),
-      measured: () => this.#measured(),
-    });
-    this.#viewer.start();
+    this.#wanted = true;
+    this.#begin();
   }
 
-  /** Leaves the room; the last picture stays. Idempotent. */
+  /** Leaves the room until `start`; the last picture stays. Idempotent. */
   stop() {
-    this.#viewer?.stop();
-    this.#viewer = null;
-    this.#refresh();
+    this.#wanted = false;
+    this.#leave();
   }
 
   // ── for the browser ────────────────────────────────────────────────────────────────────────
@@ -133,29 +128,36 @@ export class PortholePlayer extends HTMLElement {
   disconnectedCallback() {
     removeEventListener('pagehide', this.#hidden);
     removeEventListener('pageshow', this.#shown);
-    this.stop();
+    this.#leave();
     this.#screen.clear();
   }
 
-  /** @param {string} name @param {string | null} _old @param {string | null} value */
-  attributeChangedCallback(name, _old, value) {
-    if (name === 'controls') return this.#controls.enable(value !== 'off');
-    if (name === 'secret') {
-      if (value === null) return;
-      this.#secret = value;
-      this.removeAttribute('secret');
-    }
-    this.#restart();
+  /** @param {string} name @param {string | null} old @param {string | null} value */
+  attributeChangedCallback(name, old, value) {
+    if (old === value) return;
+    if (name === 'controls') this.#controls.enable(value !== 'off');
+    if (name === 'controls' || name === 'muted') this.#refresh();
+    else if (name === 'secret') this.#take(value);
+    else this.#restart();
   }
 
   focus(/** @type {FocusOptions | undefined} */ options) {
     this.#stage.focus(options);
   }
 
-  #hidden = () => this.stop();
+  #hidden = () => this.#leave();
 
   /** A page that comes back from the browser's memory has lost its connections. */
-  #shown = (/** @type {PageTransitionEvent} */ event) => event.persisted && this.start();
+  #shown = (/** @type {PageTransitionEvent} */ event) => event.persisted && this.#begin();
+
+  // ── to watch ───────────────────────────────────────────────────────────────────────────────
+
+  /** The attribute goes as soon as it was read. @param {string | null} secret */
+  #take(secret) {
+    if (secret === null) return;
+    this.removeAttribute('secret');
+    this.secret = secret;
+  }
 
   /** Attributes change one after the other; the room is joined once, with all of them. */
   #restart() {
@@ -163,10 +165,32 @@ export class PortholePlayer extends HTMLElement {
     this.#restarting = true;
     queueMicrotask(() => {
       this.#restarting = false;
-      this.stop();
+      this.#leave();
       this.#screen.clear();
-      if (this.isConnected) this.start();
+      this.#begin();
     });
+  }
+
+  #begin() {
+    if (!this.#wanted || !this.isConnected || !this.room) return;
+    this.#viewer ??= this.#newViewer();
+    this.#viewer.start();
+  }
+
+  #newViewer() {
+    const url = signallingUrl(this.getAttribute('server'));
+    return new Viewer(url, { room: this.room, secret: this.#secret }, {
+      show: (stream) => this.#screen.show(stream),
+      freeze: () => this.#screen.freeze(),
+      changed: () => this.#refresh(),
+      measured: () => this.#measured(),
+    });
+  }
+
+  #leave() {
+    this.#viewer?.stop();
+    this.#viewer = null;
+    this.#refresh();
   }
 
   // ── what is to be seen ─────────────────────────────────────────────────────────────────────

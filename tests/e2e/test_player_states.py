@@ -22,9 +22,8 @@ BUTTONS = (
     "Tap to hear",
 )
 
-FRAMES = (
-    "document.querySelector('porthole-player').video.getVideoPlaybackQuality().totalVideoFrames"
-)
+PLAYER = "document.querySelector('porthole-player')"
+FRAMES = f"{PLAYER}.video.getVideoPlaybackQuality().totalVideoFrames"
 MORE_FRAMES = f"(before) => {FRAMES} > before + 10"
 STILL = """() => {
   const still = document.querySelector('porthole-player').shadowRoot.querySelector('.still');
@@ -255,6 +254,49 @@ async def test_whoever_goes_says_so_and_is_live_again_on_return(
     assert end["reason"] == "left"
     await page.go_back()
     await says(page, "Live")
+
+
+async def test_the_page_decides_whether_to_watch(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """Only ``start`` ends a ``stop``; what changes nothing, or moves the player, ends nothing."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    await page.evaluate(f"{PLAYER}.room = 'MyRoom'; {PLAYER}.secret = '{SECRET}'")
+    await page.wait_for_function(MORE_FRAMES, arg=await page.evaluate(FRAMES))
+    assert rendezvous.heard_types().count("join") == 1
+    await page.evaluate(f"{PLAYER}.stop()")
+    for change in (
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+        f"{PLAYER}.room = 'Another'",
+        f"document.body.append({PLAYER})",
+    ):
+        await page.evaluate(change)
+        await page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+        assert await page.evaluate(f"{PLAYER}.state") == "idle", change
+    await page.evaluate(f"{PLAYER}.start()")
+    await says(page, "Live")
+    await page.evaluate(f"document.body.prepend({PLAYER})")
+    await says(page, "Live")
+    assert [m["room"] for m in rendezvous.heard if m["type"] == "join"] == [
+        "MyRoom",
+        "Another",
+        "Another",
+    ]
+
+
+async def test_a_page_without_controls_shows_none(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """The big button goes at once, with ``controls`` and with ``muted``, and comes back."""
+    await watch(page, rendezvous)
+    hear = page.get_by_role("button", name="Tap to hear")
+    for name in ("controls", "muted"):
+        await expect(hear).to_be_visible()
+        await page.evaluate(f"{PLAYER}.setAttribute('{name}', 'off')")
+        await expect(hear).to_be_hidden()
+        await page.evaluate(f"{PLAYER}.removeAttribute('{name}')")
+    await expect(hear).to_be_visible()
 
 
 async def test_another_site_embeds_the_player_and_its_markup_keeps_no_secret(
