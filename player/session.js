@@ -45,13 +45,13 @@ export class MediaSession {
     });
     this.connection.onicecandidate = ({ candidate }) => this.#gathered(candidate);
     this.connection.onconnectionstatechange = () => this.#judge();
-    this.#receive();
   }
 
-  /** Sends the offer. */
+  /** Hands out the stream to come and sends the offer. */
   async open() {
     this.#lostAfter(CONNECT_WITHIN, 'connect_timeout');
     try {
+      this.#receive();
       await this.connection.setLocalDescription();
     } catch {
       return this.#lost('offer_failed');

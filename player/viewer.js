@@ -242,7 +242,7 @@ export class Viewer {
 
   /** @param {string} reason */
   #endSession(reason) {
-    if (this.#session) this.signalling.send(wire.end(this.#session.id, reason));
+    if (this.#joined) this.signalling.send(wire.end(this.#joined.session, reason));
   }
 
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */
