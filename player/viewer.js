@@ -133,7 +133,7 @@ export class Viewer {
 
   /** @param {boolean} wasWelcome */
   #cutOff(wasWelcome) {
-    const code = wasWelcome ? 'server_lost' : 'server_unreachable';
+    const code = wasWelcome ? 'server_lost' : unreachable(this.signalling.url);
     this.#happened(wasWelcome ? 'disconnected' : 'unreachable', { code, message: '' });
   }
 
@@ -260,3 +260,12 @@ export class Viewer {
     this.face.changed(this.#view);
   }
 }
+
+/**
+ * A server refuses pages of origins that it was not told of with 403. The WebSockets Standard
+ * keeps that from scripts: to them it is like a server that is not there.
+ *
+ * @param {string} url
+ */
+const unreachable = (url) =>
+  new URL(url).host === location.host ? 'server_unreachable' : 'server_elsewhere_unreachable';

@@ -27,6 +27,10 @@ const REFUSALS = {
     'The server does not answer',
     `Check the network of this device, and that the server is running. ${BY_ITSELF}`,
   ],
+  server_elsewhere_unreachable: [
+    'The server does not answer this page',
+    `It lets pages of other sites in only if it was started with --allow-origin and their address. If it was, check the network of this device, and that the server is running. ${BY_ITSELF}`,
+  ],
   server_lost: ['The connection to the server was lost', BY_ITSELF],
   store_unavailable: ['The server has a problem of its own', `It cannot look rooms up right now. ${BY_ITSELF}`],
   too_many_connections: ['The server is busy', `Too many connections come from this network. ${BY_ITSELF}`],
@@ -98,9 +102,6 @@ const SOURCES = {
 export function describe(seen) {
   return WORDS[seen.state](seen);
 }
-
-/** The same as one sentence after the other, for a title or a log. @param {Words} words */
-export const sentence = ({ chip, title, detail }) => [title || chip, detail].filter(Boolean).join('. ');
 
 /** @type {Record<View['state'], (seen: Seen) => Words>} */
 const WORDS = {

@@ -25,6 +25,10 @@ BUTTONS = (
 PLAYER = "document.querySelector('porthole-player')"
 FRAMES = f"{PLAYER}.video.getVideoPlaybackQuality().totalVideoFrames"
 MORE_FRAMES = f"(before) => {FRAMES} > before + 10"
+EMBEDDED = (
+    '<!doctype html><script type="module" src="{url}/porthole-player.js"></script>'
+    f'<porthole-player room="MyRoom" secret="{SECRET}"></porthole-player>'
+)
 STILL = """() => {
   const still = document.querySelector('porthole-player').shadowRoot.querySelector('.still');
   const [r, g, b] = still.getContext('2d').getImageData(5, 5, 1, 1).data;
@@ -303,16 +307,25 @@ async def test_another_site_embeds_the_player_and_its_markup_keeps_no_secret(
     page: Page, rendezvous: ScriptedRendezvous
 ) -> None:
     """One script and one element; the secret goes neither to the server nor into the page."""
-    rendezvous.site = (
-        f'<!doctype html><script type="module" src="{rendezvous.url}/porthole-player.js"></script>'
-        f'<porthole-player room="MyRoom" secret="{SECRET}"></porthole-player>'
-    )
+    rendezvous.site = EMBEDDED.format(url=rendezvous.url)
     # Another name is another origin; a real other site would need the visitor's permission to
     # reach the loopback at all (Local Network Access).
     await page.goto(f"{rendezvous.url.replace('127.0.0.1', 'localhost')}/site.html")
     await says(page, "Live")
     assert SECRET not in await page.content()
     assert SECRET not in str(rendezvous.heard)
+
+
+async def test_a_site_that_the_server_does_not_know_is_told_of_the_option(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """The server's 403 is hidden from scripts: the network is not to blame alone."""
+    rendezvous.allows_others = False
+    rendezvous.site = EMBEDDED.format(url=rendezvous.url)
+    await page.goto(f"{rendezvous.url.replace('127.0.0.1', 'localhost')}/site.html")
+    await says(page, "--allow-origin")
+    rendezvous.allows_others = True
+    await says(page, "Live")
 
 
 async def test_a_link_can_be_pasted(page: Page, rendezvous: ScriptedRendezvous) -> None:

@@ -334,6 +334,16 @@ scene('a page that may not connect at all says so', async (it) => {
   assert.deepEqual([it.state, it.reason], ['ended', 'server_forbidden']);
 });
 
+scene('a server that does not answer is told apart from one that may not want this page', async (it, world) => {
+  it.viewer.start();
+  world.socket.breaks();
+  assert.deepEqual([it.state, it.reason], ['joining', 'server_unreachable']);
+  globalThis.location.host = 'another.example';
+  await world.pass(400);
+  world.socket.breaks();
+  assert.equal(it.reason, 'server_elsewhere_unreachable');
+});
+
 scene('whoever leaves says so and leaves nothing behind', async (it, world) => {
   await it.play();
   it.viewer.stop();

@@ -18,7 +18,7 @@ const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(
 const NOT_OURS = new Set([
   'claim_invalid', 'origin_unknown', 'room_unavailable', 'superseded', 'session_unknown', 'too_many_candidates',
   'tls_not_configured', 'malformed', 'unknown_type', 'message_too_large', 'hello_first', 'hello_timeout', 'idle_timeout',
-  'too_slow', 'not_allowed', 'internal',
+  'too_slow', 'not_allowed', 'internal', 'too_many_rooms',
 ]);
 
 function assertSentence(text) {
@@ -42,6 +42,12 @@ test('every error that a viewer may meet has words of its own', () => {
     assert.notEqual(words.title, general, code);
     assertSentence(words.detail);
   }
+});
+
+test('a page of another site is told of the option that lets it in', () => {
+  const words = (code) => describe({ ...VIEW, state: 'joining', reason: { code, message: '' } }).detail;
+  assert.match(words('server_elsewhere_unreachable'), /--allow-origin/);
+  assert.doesNotMatch(words('server_unreachable'), /--allow-origin/);
 });
 
 test('every ending that a viewer may meet has words of its own', () => {

@@ -86,6 +86,7 @@ class ScriptedRendezvous:
     heard: list[Json] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
     knows_sessions: bool = True
+    allows_others: bool = True  # pages of other origins
     url: str = ""
     site: str = ""  # a page of somebody's own, at /site.html
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
@@ -163,6 +164,8 @@ class ScriptedRendezvous:
         return web.Response(text=self.site, content_type="text/html")
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        if not self.allows_others and urlsplit(request.headers["Origin"]).netloc != request.host:
+            raise web.HTTPForbidden
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.add(socket)

@@ -2,7 +2,7 @@
 
 const REAL = new Map();
 const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'WebSocket'];
-const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream'];
+const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'location'];
 
 /** Installs itself in the global scope; call `restore` after each test. */
 export class World {
@@ -37,6 +37,7 @@ export class World {
         world.peers.push(this);
       }
     };
+    globalThis.location = { host: 'host' };
     globalThis.RTCRtpReceiver = { getCapabilities: () => ({ codecs: world.codecs }) };
     globalThis.MediaStream = class {
       tracks = [];
