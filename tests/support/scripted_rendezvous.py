@@ -22,6 +22,8 @@ from aiortc.mediastreams import AudioStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
+from tests.support.waiting import until
+
 PLAYER = Path(__file__).parents[2] / "player"
 CONNECTION = "Y29ubmVjdGlvbi0wMDAwMQ"
 NONCE = "bm9uY2UtMDAwMDAwMDAwMQ"
@@ -159,6 +161,13 @@ class ScriptedRendezvous:
     def heard_types(self) -> list[str]:
         """The types of everything that viewers said, in order."""
         return [message["type"] for message in self.heard]
+
+    async def hears(self, kind: str) -> None:
+        """Waits until a viewer says something of this type."""
+        await until(lambda: self._has_heard(kind))
+
+    async def _has_heard(self, kind: str) -> bool:
+        return kind in self.heard_types()
 
     async def _site_page(self, _request: web.Request) -> web.Response:
         return web.Response(text=self.site, content_type="text/html")
