@@ -201,7 +201,7 @@ button svg { display: block; width: 24px; height: 24px; }
   position: absolute;
   top: 14px;
   right: 14px;
-  width: min(300px, calc(100% - 28px));
+  width: min(340px, calc(100% - 28px));
   max-height: calc(100% - 28px - 58px);
   overflow: auto;
   padding: 12px 16px;

@@ -182,7 +182,7 @@ const say = (tone, chip, [title, detail]) => ({ tone, chip, title, detail });
 
 /** @type {[label: string, value: (f: Figures) => string | null][]} */
 const FIGURES = [
-  ['Latency', (f) => milliseconds(f.latency, 'about ')],
+  ['Network and browser', (f) => milliseconds(f.transit, 'about ')],
   ['Path', (f) => f.path && `${f.path === 'direct' ? 'Direct' : 'Relayed'}${f.protocol ? ` over ${f.protocol}` : ''}`],
   ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
   ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],

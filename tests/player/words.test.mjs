@@ -104,10 +104,10 @@ test('figures are told with units, and what is not known as a dash', () => {
   const told = Object.fromEntries(rows({
     width: 1280, height: 720, codec: 'H264', frames: 90, framesPerSecond: 29.97, dropped: 0, freezes: 1,
     videoBitrate: 2_050_000, audioBitrate: 64_000, loss: 0.0123, jitterBuffer: 0.0121, roundTrip: 0.0004,
-    decode: 0.002, latency: 0.0143, path: 'relayed', protocol: 'TCP',
+    decode: 0.002, transit: 0.0143, path: 'relayed', protocol: 'TCP',
   }));
   assert.deepEqual(told, {
-    Latency: 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    'Network and browser': 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
     Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
     'Jitter buffer': '12 ms', Freezes: '1',
   });
