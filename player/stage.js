@@ -45,6 +45,7 @@ export class Stage {
   render(view, wishes) {
     const words = describe({ ...view, paused: this.screen.paused });
     this.#frame(view, words);
+    if (view.state !== 'playing') this.measured(null); // those of an earlier session are history
     this.controls.enable(wishes.controls);
     this.controls.refresh(this.screen.hasSound);
     this.call.show(wishes.controls ? this.#offer(view, words, wishes) : null);
@@ -57,12 +58,10 @@ export class Stage {
     this.listener.said(words, view);
   }
 
-  /** Shows the figures, if somebody wants them. @param {import('./stats.js').Figures | null} figures */
+  /** Tells the figures; null when there are none. @param {import('./stats.js').Figures | null} figures */
   measured(figures) {
-    const panel = one(this.root, '.panel');
-    if (panel.hidden) return;
     const cells = rows(figures).flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]);
-    one(panel, 'dl').replaceChildren(...cells);
+    one(this.root, '.panel dl').replaceChildren(...cells);
   }
 
   /** @param {View} view @param {Words} words */

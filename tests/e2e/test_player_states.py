@@ -1,6 +1,7 @@
 """The player in a real browser, before a rendezvous that does what the test says."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -29,6 +30,18 @@ EMBEDDED = (
     '<!doctype html><script type="module" src="{url}/porthole-player.js"></script>'
     f'<porthole-player room="MyRoom" secret="{SECRET}"></porthole-player>'
 )
+OBSERVE = f"""() => {{
+  window.written = [];
+  const status = {PLAYER}.shadowRoot.querySelector('.status');
+  const note = (changes) => written.push(...changes.map(({{ target }}) => target.className));
+  new MutationObserver(note).observe(status, {{ subtree: true, childList: true }});
+}}"""
+RING = """() => {
+  let focused = document.activeElement;
+  while (focused.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+  return focused === document.body || (outlineStyle === 'solid' && outlineWidth === '3px');
+}"""
 STILL = """() => {
   const still = document.querySelector('porthole-player').shadowRoot.querySelector('.still');
   const [r, g, b] = still.getContext('2d').getImageData(5, 5, 1, 1).data;
@@ -217,6 +230,84 @@ async def test_everything_has_a_name_and_a_size_for_fingers(
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+async def test_a_room_of_a_key_is_shown_short_and_read_whole(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """32 characters say nothing to the eye; a screen reader and the tooltip have them all."""
+    room = "k7q2mzr4t5xw3ya6bcde2fgh7ijl4mno"
+    await page.goto(f"{rendezvous.url}/#{room}")
+    heading = page.get_by_role("heading", name=room)
+    await expect(heading).to_have_text("k7q2mz…jl4mno")
+    await expect(heading).to_have_attribute("title", room)
+    await expect(page.locator("#copy-note")).to_contain_text("public")
+
+
+async def test_the_status_is_written_once_for_each_state(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """A screen reader reads whatever is written to it, also when the words are the same."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    await page.keyboard.press("s")
+    await page.evaluate(OBSERVE)
+    panel = page.get_by_role("region", name="Statistics")
+    for _ in range(2):
+        await panel.locator("dl").evaluate("(list) => list.replaceChildren()")
+        await expect(panel).to_contain_text("640 × 360")
+    assert await page.evaluate("window.written") == []
+    await rendezvous.set_source("lost", "source_unreachable")
+    await says(page, "The camera does not answer")
+    assert await page.evaluate("window.written.filter((word) => word === 'word').length") == 1
+
+
+async def test_everything_that_takes_the_focus_has_a_name(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """As the accessibility tree tells it, and with a ring that can be seen."""
+    await watch(page, rendezvous)
+    await expect(page.get_by_role("button", name="Tap to hear")).to_be_visible()
+    client = await page.context.new_cdp_session(page)
+    nodes = (await client.send("Accessibility.getFullAXTree"))["nodes"]
+    focusable = [node for node in nodes if _property(node, "focusable")]
+    assert len(focusable) >= 9
+    assert [node for node in focusable if not node["name"]["value"]] == []
+    for _ in range(8):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(RING)
+
+
+def _property(node: dict[str, Any], name: str) -> Any:
+    properties = node.get("properties", [])
+    return next((p["value"]["value"] for p in properties if p["name"] == name), None)
+
+
+async def test_nothing_shines_through_in_high_contrast(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """Forced colours keep a background's transparency: text over a picture would drown."""
+    await page.emulate_media(forced_colors="active")
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    for selector in (".chip", ".bar button", ".call"):
+        element = page.locator(f"porthole-player {selector}").first
+        colour = await element.evaluate("(element) => getComputedStyle(element).backgroundColor")
+        assert colour.startswith("rgb("), selector
+
+
+async def test_the_big_button_leaves_also_where_nothing_may_move(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """It goes by an animation, which the wish for less motion must not keep from ending."""
+    await page.emulate_media(reduced_motion="reduce")
+    await watch(page, rendezvous)
+    hear = page.get_by_role("button", name="Tap to hear")
+    await expect(hear).to_be_visible()
+    await page.locator("porthole-player .call").evaluate(
+        "(call) => call.getAnimations().forEach((animation) => animation.finish())"
+    )
+    await expect(hear).to_be_hidden()
+
+
 async def test_keys_and_the_big_button_work(page: Page, rendezvous: ScriptedRendezvous) -> None:
     """M and the button for sound, S for real figures, F for the whole screen."""
     await watch(page, rendezvous)
@@ -228,6 +319,10 @@ async def test_keys_and_the_big_button_work(page: Page, rendezvous: ScriptedRend
     panel = page.get_by_role("region", name="Statistics")
     await expect(panel).to_contain_text("640 × 360")
     await expect(panel).to_contain_text("Direct over UDP")
+    await page.evaluate(f"{PLAYER}.stop()")
+    await expect(panel).to_contain_text("Picture–")
+    await page.evaluate(f"{PLAYER}.start()")
+    await expect(panel).to_contain_text("640 × 360")
     await page.keyboard.press("f")
     await expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()
     await page.keyboard.press("f")
