@@ -39,7 +39,7 @@ KEY = Key()
 ROOM = "MyRoom"
 INVALID = json.loads((Path(__file__).parents[2] / "wire" / "invalid.json").read_text())["inputs"]
 SHORT = Limits(hello=0.3, unadmitted=0.6, ping=0.2, idle=0.6)
-SHORT_DOORS = DoorLimits(first_bytes=0.3, unadmitted=0.6, page_grace=0.3, linger=0.1)
+SHORT_DOORS = DoorLimits(first_bytes=0.3, page_grace=0.3, linger=0.1)
 
 
 def _bytes(case: dict[str, object]) -> bytes:
@@ -251,8 +251,8 @@ async def _until_welcome(host: str, port: int) -> None:
 
 async def test_who_talks_too_fast_is_read_more_slowly_and_loses_nothing() -> None:
     """20 a second and bursts of 60 in the product; smaller here."""
-    doors = DoorLimits(messages_per_second=50, burst=10, linger=0.1)
-    async with running_server(door_limits=doors) as running:
+    limits = Limits(messages_per_second=50, burst=10)
+    async with running_server(limits=limits) as running:
         for transport in ("tcp", "ws"):
             async with connect(running.host, running.port, transport=transport) as peer:
                 started = asyncio.get_running_loop().time()
@@ -266,9 +266,10 @@ async def test_who_talks_too_fast_is_read_more_slowly_and_loses_nothing() -> Non
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
 async def test_who_does_not_read_is_let_go_and_memory_stays_bounded(transport: Transport) -> None:
     """Its output is queued up to a limit; then it is closed."""
-    doors = DoorLimits(unread_output=1 << 16, messages_per_second=1e6, linger=0.1)
+    doors = DoorLimits(unread_output=1 << 16, linger=0.1)
+    limits = Limits(messages_per_second=1_000_000)
     async with (
-        running_server(door_limits=doors) as running,
+        running_server(limits=limits, door_limits=doors) as running,
         connect(running.host, running.port) as camera,
         connect(running.host, running.port, transport=transport) as viewer,
     ):

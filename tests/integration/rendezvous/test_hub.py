@@ -1,15 +1,15 @@
 """What the hub guards: defects stay with their connection, the store's failures are named."""
 
 import logging
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from rendezvous.rooms import core
 from rendezvous.rooms.effects import Send
-from rendezvous.stores.contract import StoreUnavailableError
+from rendezvous.stores.contract import Binding, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
-from rendezvous.wire.identity import ConnectionId, RoomId
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId
 from rendezvous.wire.messages import End, Ping, Pong, Source
 from tests.support.peers import LIVE, Key, claim, connect, joined, proven_join, signed_claim
 from tests.support.server import running_server
@@ -25,10 +25,17 @@ class FailingStore(EmbeddedStore):
 
     failing = False
 
-    async def _run(self, work: Any) -> Any:
+    def _require_disk(self) -> None:
         if self.failing:
             raise StoreUnavailableError("The disk is gone.")
-        return await super()._run(work)
+
+    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
+        self._require_disk()
+        return await super().claim(room, owner, verifier)
+
+    async def look_up(self, room: RoomId) -> Binding | None:
+        self._require_disk()
+        return await super().look_up(room)
 
 
 async def test_a_defect_stays_with_its_connection(
