@@ -59,6 +59,7 @@ class Server:
             unadmitted=limits.unadmitted,
         )
         self.counters = Counters()
+        self.gate = Gate(self._door_limits)
         self.core = Core(
             Book(
                 server=f"porthole {version()}",
@@ -119,7 +120,7 @@ class Server:
             *http.clear_refusals(),
         )
         return Doors(
-            gate=Gate(self._door_limits),
+            gate=self.gate,
             limits=self._door_limits,
             counters=self.counters,
             origins=PublicOrigins(self._settings.public_origin),

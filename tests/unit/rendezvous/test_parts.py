@@ -109,6 +109,7 @@ def test_socket_names_are_plain_addresses() -> None:
         ("http://x", "x:port", False),
         ("http://[::1", "[::1", False),
         ("ftp://x", "x", False),
+        ("http://", "", False),
     ],
 )
 def test_same_origin(origin: str, host: str, *, same: bool) -> None:
