@@ -50,7 +50,6 @@ const LOSSES = {
   camera_gone: ['The camera is gone', 'It lost its connection and has not come back yet. The picture returns by itself.'],
   format_changed: ['The camera changed its picture', 'Connecting again to receive the new format.'],
   camera_full: ['All places are taken', `The camera serves no more viewers at a time. ${BY_ITSELF}`],
-  server_stopped: ['The server was stopped', BY_ITSELF],
   answer_timeout: ['The camera did not answer', BY_ITSELF],
   offer_timeout: ['Setting up took too long', BY_ITSELF],
 };
