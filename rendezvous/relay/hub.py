@@ -167,8 +167,9 @@ class Hub:
             log.error("A defect while handling %s", type(what).__name__, exc_info=error)
 
     def _expel(self, connection: ConnectionId) -> None:
+        sentence = "A defect of the server."
         try:
-            self._fail(connection, ErrorCode.INTERNAL, "A defect of the server.")
+            self._handle(ConnectionFailed(connection, ErrorCode.INTERNAL, sentence))
         except Exception:
             log.exception("A defect while a connection was expelled")
         self._close(connection)
@@ -197,9 +198,6 @@ class Hub:
             case Drop():
                 self.counters.add(effect.name)
 
-    def _fail(self, connection: ConnectionId, code: ErrorCode, sentence: str) -> None:
-        self._handle(ConnectionFailed(connection, code, sentence))
-
     def _send(self, effect: Send) -> None:
         connection = self._connections.get(effect.connection)
         if connection is None:
@@ -215,7 +213,8 @@ class Hub:
             self.counters.add(message.code)
         taken = connection.send(codec.encode(message))
         if not taken and not isinstance(message, Error):
-            self._fail(connection.id, ErrorCode.TOO_SLOW, "You do not read what is sent.")
+            sentence = "You do not read what is sent."
+            self._hear(ConnectionFailed(connection.id, ErrorCode.TOO_SLOW, sentence))
 
     def _close(self, connection_id: ConnectionId) -> None:
         self._bound.pop(connection_id, None)
@@ -238,8 +237,11 @@ class Hub:
 
     async def _pass_time(self) -> None:
         while True:
-            for fact in self._core.due(self._clock()):
-                self._hear(fact)
-            self._registry.renew(self._core.held_rooms, self._clock())
-            self.counters.report()
+            try:
+                for fact in self._core.due(self._clock()):
+                    self._hear(fact)
+                self._registry.renew(self._core.held_rooms, self._clock())
+                self.counters.report()
+            except Exception:
+                log.exception("A defect while time passed")
             await asyncio.sleep(self._tick)
