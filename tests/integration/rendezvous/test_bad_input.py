@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from rendezvous.rooms.limits import Limits
+from rendezvous.transports import http
 from rendezvous.transports.gate import DoorLimits
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
@@ -40,8 +41,8 @@ from tests.support.waiting import until
 KEY = Key()
 ROOM = "MyRoom"
 INVALID = json.loads((Path(__file__).parents[2] / "wire" / "invalid.json").read_text())["inputs"]
-SHORT = Limits(hello=0.3, unadmitted=0.6, ping=0.2, idle=0.6)
-SHORT_DOORS = DoorLimits(first_bytes=0.3, page_grace=0.3, linger=0.1)
+SHORT = Limits(hello=0.25, unadmitted=0.45, ping=0.15, idle=0.45)
+SHORT_DOORS = DoorLimits(first_bytes=0.25, page_grace=0.25, linger=0.1)
 
 
 def _bytes(case: dict[str, object]) -> bytes:
@@ -192,9 +193,10 @@ SENTENCES = {
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))
 async def test_who_comes_to_no_point_is_told_before_it_is_closed(
-    hurried: Running, name: str
+    hurried: Running, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the words of what it seems to speak."""
+    """In the words of what it seems to speak, and not by a timer that has none."""
+    monkeypatch.setattr(http, "_KEEPALIVE", 0.1)
     sent, expected = SENTENCES[name]
     reader, writer = await asyncio.open_connection(hurried.host, hurried.port)
     writer.write(sent)

@@ -154,9 +154,14 @@ async def test_a_defect_in_one_deadline_loses_no_other(
     assert "a defect made for this test" in caplog.text
 
 
+@pytest.mark.parametrize("expelled", [True, False], ids=["expelled", "gone"])
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
 async def test_a_defect_while_somebody_leaves_still_closes_the_connection(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, transport: Transport
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    transport: Transport,
+    *,
+    expelled: bool,
 ) -> None:
     """Neither the socket nor an entry in the book stays behind."""
 
@@ -167,8 +172,9 @@ async def test_a_defect_while_somebody_leaves_still_closes_the_connection(
         async with connect(running.host, running.port, transport=transport) as peer:
             await claim(peer, KEY, ROOM)
             monkeypatch.setattr(cameras, "gone", defect)
-            await peer.send(b"x" * (MESSAGE_BYTES + 1))
-            await peer.closed()
+            if expelled:
+                await peer.send(b"x" * (MESSAGE_BYTES + 1))
+                await peer.closed()
         await until(lambda: not running.server.core.book.peers)
         monkeypatch.undo()
     assert "a defect made for this test" in caplog.text
