@@ -32,6 +32,11 @@ export function parseLink(text) {
 /** @param {Link} link */
 export const fragment = ({ room, secret }) => `#${room}${secret ? `.${secret}` : ''}`;
 
+const KEY_ROOM = /^[a-z2-7]{32}$/; // PROTOCOL.md §1
+
+/** The room as people can tell it from others; a name that somebody chose stays as it is. @param {string} room */
+export const shortened = (room) => (KEY_ROOM.test(room) ? `${room.slice(0, 6)}…${room.slice(-6)}` : room);
+
 /** Messengers escape what they do not know. @param {string} text */
 function unescaped(text) {
   try {

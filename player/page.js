@@ -1,7 +1,7 @@
 /** The page around the player: the room of the link, a title that says the state, a link to copy. */
 
 import './porthole-player.js';
-import { fragment, parseFragment, parseLink } from './link.js';
+import { fragment, parseFragment, parseLink, shortened } from './link.js';
 
 /** @typedef {import('./porthole-player.js').PortholePlayer} PortholePlayer */
 
@@ -17,10 +17,18 @@ function arrive() {
   byId('watch').hidden = byId('room').hidden = link === null;
   byId('start').hidden = link !== null;
   if (!link) return leave();
-  byId('name').textContent = link.room;
+  name(link.room);
+  byId('copy-note').textContent = link.secret ? SECRET : PUBLIC;
   player.secret = link.secret;
   player.room = link.room;
   player.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible: false }));
+}
+
+/** @param {string} room */
+function name(room) {
+  const heading = byId('name');
+  heading.textContent = shortened(room);
+  heading.title = heading.ariaLabel = room;
 }
 
 function leave() {
@@ -29,11 +37,13 @@ function leave() {
   if (location.hash.length > 1) byId('wrong').textContent = INCOMPLETE;
 }
 
+const SECRET = 'Whoever has the link can watch. Its secret part never leaves your browser.';
+const PUBLIC = 'This room is public: whoever knows its name can watch.';
 const INCOMPLETE = 'This is not a link to a camera: it ends with #, a room, a dot and a secret.';
 
 player.addEventListener('porthole-state', (event) => {
   const { chip } = /** @type {CustomEvent} */ (event).detail;
-  if (player.room) document.title = `${chip} · ${player.room} – Porthole`;
+  if (player.room) document.title = `${chip} · ${shortened(player.room)} – Porthole`;
 });
 
 byId('open').addEventListener('submit', (event) => {

@@ -10,53 +10,33 @@
  * `porthole-error` (detail: code, title, detail) when only a person can help.
  */
 
-import { Call } from './call.js';
-import { Controls } from './controls.js';
-import { TONES } from './icons.js';
-import { Screen } from './screen.js';
-import { dress } from './style.js';
-import { markup, one } from './template.js';
+import { Stage } from './stage.js';
 import { NOTHING } from './view.js';
 import { Viewer } from './viewer.js';
-import { describe, rows } from './words.js';
 
 /** @typedef {import('./words.js').Words} Words */
 
 export class PortholePlayer extends HTMLElement {
-  static observedAttributes = ['server', 'room', 'secret', 'controls'];
+  static observedAttributes = ['server', 'room', 'secret', 'controls', 'muted'];
 
-  #root = this.attachShadow({ mode: 'open' });
-  /** @type {HTMLElement} */
-  #stage;
-  /** @type {Screen} */
-  #screen;
-  /** @type {Controls} */
-  #controls;
-  /** @type {Call} */
-  #call;
+  #stage = new Stage(this.attachShadow({ mode: 'open' }), {
+    pictured: () => this.#viewer?.pictured(),
+    changed: () => this.#refresh(),
+    again: () => this.start(),
+    said: (words, view) => this.#said(words, view),
+  });
   /** @type {Viewer | null} */
   #viewer = null;
   /** @type {string | null} */
   #secret = null;
   /** @type {Words | null} */
   #words = null;
-  #said = '';
+  /** Whether the page wants to watch: true until it says `stop`, whatever comes in between. */
+  #wanted = true;
   #restarting = false;
 
   constructor() {
     super();
-    dress(this.#root);
-    this.#root.append(markup());
-    this.#stage = one(this.#root, '.stage');
-    this.#screen = new Screen(
-      /** @type {HTMLVideoElement} */ (one(this.#root, 'video')),
-      /** @type {HTMLCanvasElement} */ (one(this.#root, '.still')),
-      { pictured: () => this.#viewer?.pictured(), changed: () => this.#refresh() },
-    );
-    this.#screen.video.muted = true;
-    this.#controls = new Controls(this.#root, this.#screen.video);
-    this.#stage.addEventListener('fullscreenchange', () => this.#refresh());
-    this.#call = new Call(this.#stage, (offer) => this.#taken(offer));
     this.#refresh();
   }
 
@@ -72,16 +52,17 @@ export class PortholePlayer extends HTMLElement {
 
   /** Written, never read back: whoever holds it may watch. @param {string | null} secret */
   set secret(secret) {
+    if (secret === this.#secret) return;
     this.#secret = secret;
     this.#restart();
   }
 
   get muted() {
-    return this.#screen.video.muted;
+    return this.#stage.video.muted;
   }
 
   set muted(muted) {
-    this.#screen.video.muted = muted;
+    this.#stage.video.muted = muted;
   }
 
   get state() {
@@ -94,7 +75,7 @@ export class PortholePlayer extends HTMLElement {
   }
 
   get video() {
-    return this.#screen.video;
+    return this.#stage.video;
   }
 
   /** The figures of the last second; null while nothing is measured. */
@@ -102,24 +83,16 @@ export class PortholePlayer extends HTMLElement {
     return this.#viewer?.figures ?? null;
   }
 
-  /** Begins to watch, if there is a room; begins anew when it had ended. */
+  /** Begins to watch as soon as there is a room; begins anew when it had ended. */
   start() {
-    if (!this.room || this.#viewer) return this.#viewer?.start();
-    const url = signallingUrl(this.getAttribute('server'));
-    this.#viewer = new Viewer(url, { room: this.room, secret: this.#secret }, {
-      show: (stream) => this.#screen.show(stream),
-      freeze: () => this.#screen.freeze(),
-      changed: () => this.#refresh(),
-      measured: () => this.#measured(),
-    });
-    this.#viewer.start();
+    this.#wanted = true;
+    this.#begin();
   }
 
-  /** Leaves the room; the last picture stays. Idempotent. */
+  /** Leaves the room until `start`; the last picture stays. Idempotent. */
   stop() {
-    this.#viewer?.stop();
-    this.#viewer = null;
-    this.#refresh();
+    this.#wanted = false;
+    this.#leave();
   }
 
   // ── for the browser ────────────────────────────────────────────────────────────────────────
@@ -133,29 +106,35 @@ export class PortholePlayer extends HTMLElement {
   disconnectedCallback() {
     removeEventListener('pagehide', this.#hidden);
     removeEventListener('pageshow', this.#shown);
-    this.stop();
-    this.#screen.clear();
+    this.#leave();
+    this.#stage.screen.clear();
   }
 
-  /** @param {string} name @param {string | null} _old @param {string | null} value */
-  attributeChangedCallback(name, _old, value) {
-    if (name === 'controls') return this.#controls.enable(value !== 'off');
-    if (name === 'secret') {
-      if (value === null) return;
-      this.#secret = value;
-      this.removeAttribute('secret');
-    }
-    this.#restart();
+  /** @param {string} name @param {string | null} old @param {string | null} value */
+  attributeChangedCallback(name, old, value) {
+    if (old === value) return;
+    if (name === 'controls' || name === 'muted') this.#refresh();
+    else if (name === 'secret') this.#take(value);
+    else this.#restart();
   }
 
   focus(/** @type {FocusOptions | undefined} */ options) {
-    this.#stage.focus(options);
+    this.#stage.element.focus(options);
   }
 
-  #hidden = () => this.stop();
+  #hidden = () => this.#leave();
 
   /** A page that comes back from the browser's memory has lost its connections. */
-  #shown = (/** @type {PageTransitionEvent} */ event) => event.persisted && this.start();
+  #shown = (/** @type {PageTransitionEvent} */ event) => event.persisted && this.#begin();
+
+  // ── to watch ───────────────────────────────────────────────────────────────────────────────
+
+  /** The attribute goes as soon as it was read. @param {string | null} secret */
+  #take(secret) {
+    if (secret === null) return;
+    this.removeAttribute('secret');
+    this.secret = secret;
+  }
 
   /** Attributes change one after the other; the room is joined once, with all of them. */
   #restart() {
@@ -163,81 +142,57 @@ export class PortholePlayer extends HTMLElement {
     this.#restarting = true;
     queueMicrotask(() => {
       this.#restarting = false;
-      this.stop();
-      this.#screen.clear();
-      if (this.isConnected) this.start();
+      this.#leave();
+      this.#stage.screen.clear();
+      this.#begin();
     });
+  }
+
+  #begin() {
+    if (!this.#wanted || !this.isConnected || !this.room) return;
+    this.#viewer ??= this.#newViewer();
+    this.#viewer.start();
+  }
+
+  #newViewer() {
+    const url = signallingUrl(this.getAttribute('server'));
+    return new Viewer(url, { room: this.room, secret: this.#secret }, {
+      show: (stream) => this.#stage.screen.show(stream),
+      freeze: () => this.#stage.screen.freeze(),
+      changed: () => this.#refresh(),
+      measured: (figures) => this.#stage.measured(figures),
+    });
+  }
+
+  #leave() {
+    this.#viewer?.stop();
+    this.#viewer = null;
+    this.#refresh();
   }
 
   // ── what is to be seen ─────────────────────────────────────────────────────────────────────
 
   #refresh() {
-    const view = this.#viewer?.view ?? NOTHING;
-    const words = describe({ ...view, paused: this.#screen.paused });
-    const { videoWidth, videoHeight } = this.#screen.video;
-    if (view.picture && videoWidth) this.#stage.style.setProperty('--aspect', `${videoWidth} / ${videoHeight}`);
-    this.#stage.classList.toggle('has-picture', view.picture);
-    this.#stage.classList.toggle('has-still', this.#screen.hasStill && !view.picture);
-    this.#stage.classList.toggle('has-message', words.title !== '');
-    this.#controls.refresh(this.#screen.hasSound);
-    this.#call.show(this.#offer(view, words));
-    const said = JSON.stringify([view.state, words]);
-    if (said !== this.#said) this.#say(words, view);
-    this.#said = said;
+    this.#stage.render(this.#viewer?.view ?? NOTHING, {
+      room: this.room,
+      controls: this.getAttribute('controls') !== 'off',
+      asksToHear: !this.hasAttribute('muted'),
+    });
   }
 
   /** @param {Words} words @param {import('./view.js').View} view */
-  #say(words, view) {
+  #said(words, view) {
     this.#words = words;
-    this.#stage.dataset.tone = words.tone;
-    this.#stage.ariaLabel = `Camera ${this.room}`.trim();
-    one(this.#root, '.tone').innerHTML = TONES[words.tone];
-    one(this.#root, '.word').textContent = words.chip;
-    one(this.#root, '.title').textContent = words.title;
-    one(this.#root, '.detail').textContent = words.detail;
-    one(this.#root, '.message').classList.toggle('said', words.title !== '');
     this.#tell('porthole-state', { state: view.state, ...words });
-    if (words.tone === 'error') {
-      const code = view.source?.code ?? view.reason?.code ?? '';
-      this.#tell('porthole-error', { code, title: words.title, detail: words.detail });
-    }
+    if (words.tone !== 'error') return;
+    const code = view.source?.code ?? view.reason?.code ?? '';
+    this.#tell('porthole-error', { code, title: words.title, detail: words.detail });
   }
 
   /** @param {string} type @param {object} detail */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
-
-  /** @param {import('./view.js').View} view @param {Words} words @returns {import('./call.js').Offer | null} */
-  #offer(view, words) {
-    if (this.getAttribute('controls') === 'off') return null;
-    if (view.state === 'ended') return 'again';
-    if (view.state === 'playing' && this.#screen.paused) return 'play';
-    const audible = words.tone === 'live' && this.#screen.hasSound && !this.hasAttribute('muted');
-    return audible && this.muted ? 'hear' : null;
-  }
-
-  /** @param {import('./call.js').Offer} offer */
-  #taken(offer) {
-    if (offer === 'again') return this.start();
-    if (offer === 'hear') this.#screen.video.muted = false;
-    void this.#screen.play();
-    this.#refresh();
-  }
-
-  #measured() {
-    const panel = one(this.#root, '.panel');
-    if (panel.hidden) return;
-    const list = one(panel, 'dl');
-    list.replaceChildren(...rows(this.stats()).flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]));
-  }
-}
-
-/** @param {string} name @param {string} text */
-function cell(name, text) {
-  const element = document.createElement(name);
-  element.textContent = text;
-  return element;
 }
 
 /** @param {string | null} server */

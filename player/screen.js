@@ -6,7 +6,8 @@
  */
 
 export class Screen {
-  #waiting = 0;
+  /** The wait for a session's first picture; what belongs to it goes with it. */
+  #turn = new AbortController();
   /** @type {MediaStreamTrack | undefined} */
   #sound;
 
@@ -57,7 +58,7 @@ export class Screen {
 
   /** Keeps the frame that is on the screen, if there is one, until the next stream shows its own. */
   freeze() {
-    this.#waiting += 1;
+    this.#turn.abort();
     const { videoWidth, videoHeight } = this.video;
     if (this.hasStill || !videoWidth || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
     this.still.width = videoWidth;
@@ -68,22 +69,26 @@ export class Screen {
 
   /** Nothing is to be seen any more. */
   clear() {
-    this.#waiting += 1;
+    this.#turn.abort();
     this.hasStill = false;
     this.video.srcObject = null;
     this.still.width = this.still.height = 0;
   }
 
   #awaitPicture() {
-    const turn = (this.#waiting += 1);
-    const pictured = () => turn === this.#waiting && this.#pictured();
-    if ('requestVideoFrameCallback' in this.video) this.video.requestVideoFrameCallback(pictured);
+    this.#turn.abort();
+    this.#turn = new AbortController();
+    const { signal } = this.#turn;
+    const pictured = () => this.#pictured();
     // The only sign of a picture in older browsers, and in tabs that are opened in the background.
-    this.video.addEventListener('loadeddata', pictured, { once: true });
+    this.video.addEventListener('loadeddata', pictured, { signal });
+    if (!('requestVideoFrameCallback' in this.video)) return;
+    const handle = this.video.requestVideoFrameCallback(pictured);
+    signal.addEventListener('abort', () => this.video.cancelVideoFrameCallback(handle));
   }
 
   #pictured() {
-    this.#waiting += 1;
+    this.#turn.abort();
     this.hasStill = false;
     this.listener.pictured();
   }

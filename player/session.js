@@ -1,10 +1,12 @@
 /**
- * One session's media: an RTCPeerConnection that offers to receive, trickles, and reports its end.
+ * One session's media: an RTCPeerConnection that offers to receive, trickles, is measured while
+ * it is connected, and reports its end.
  *
  * A session is used once. There is no ICE restart: cameras that speak through aiortc accept one
  * and do nothing, so whoever lost the path joins anew.
  */
 
+import { Meter } from './meter.js';
 import * as wire from './wire.js';
 
 const CONNECT_WITHIN = 15_000; // ms from the offer to a path that carries DTLS
@@ -16,6 +18,7 @@ const CANDIDATES = 64; // a session from each side (PROTOCOL.md §9)
  *   say: (message: wire.ClientMessage) => void,
  *   stream: (stream: MediaStream) => void,
  *   connected: () => void,
+ *   measured: (figures: import('./stats.js').Figures, stalled: boolean) => void,
  *   lost: (reason: 'connect_timeout' | 'media_lost' | 'offer_failed') => void,
  * }} Listener
  */
@@ -24,6 +27,8 @@ export class MediaSession {
   #connected = false;
   #closed = false;
   #candidates = 0;
+  /** @type {Meter | null} */
+  #meter = null;
   /** Descriptions and candidates are applied one after the other, as they came. */
   #applied = Promise.resolve();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -45,13 +50,13 @@ export class MediaSession {
     });
     this.connection.onicecandidate = ({ candidate }) => this.#gathered(candidate);
     this.connection.onconnectionstatechange = () => this.#judge();
-    this.#receive();
   }
 
-  /** Sends the offer. */
+  /** Hands out the stream to come and sends the offer. */
   async open() {
     this.#lostAfter(CONNECT_WITHIN, 'connect_timeout');
     try {
+      this.#receive();
       await this.connection.setLocalDescription();
     } catch {
       return this.#lost('offer_failed');
@@ -73,15 +78,11 @@ export class MediaSession {
     this.#apply(() => this.connection.addIceCandidate(candidate ?? undefined));
   }
 
-  /** @returns {Promise<RTCStatsReport>} */
-  report() {
-    return this.connection.getStats();
-  }
-
   /** Idempotent; nothing is heard of the session afterwards. */
   close() {
     this.#closed = true;
     clearTimeout(this.#deadline);
+    this.#meter?.stop();
     this.connection.close();
   }
 
@@ -125,6 +126,7 @@ export class MediaSession {
     clearTimeout(this.#deadline);
     if (this.#connected) return;
     this.#connected = true;
+    this.#meter = new Meter(() => this.connection.getStats(), this.listener.measured);
     this.listener.connected();
   }
 

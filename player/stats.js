@@ -6,9 +6,13 @@
  *   frames: number, framesPerSecond: number | null, dropped: number, freezes: number,
  *   videoBitrate: number | null, audioBitrate: number | null, loss: number | null,
  *   jitterBuffer: number | null, roundTrip: number | null, decode: number | null,
- *   latency: number | null,
+ *   transit: number | null,
  *   path: 'direct' | 'relayed' | null, protocol: string | null,
  * }} Figures Bitrates in bit/s, times in seconds, loss from 0 to 1; null: not known (yet).
+ *
+ * `transit`: from the publisher's sending to the picture, not from the lens. What the camera takes
+ * is beyond measure here: Chromium gives no captureTime for such tracks, and the sender reports'
+ * clock is another machine's, which no browser can tell from a delay.
  */
 /** @typedef {Record<string, any>} Entry */
 /** @typedef {{ values(): Iterable<Entry> }} Report */
@@ -38,7 +42,7 @@ export function figures(before, after) {
     jitterBuffer,
     decode,
     roundTrip: route.roundTrip,
-    latency: sum(jitterBuffer, decode, route.roundTrip === null ? null : route.roundTrip / 2),
+    transit: sum(jitterBuffer, decode, route.roundTrip === null ? null : route.roundTrip / 2),
     path: route.path,
     protocol: route.protocol,
   };

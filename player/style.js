@@ -201,7 +201,7 @@ button svg { display: block; width: 24px; height: 24px; }
   position: absolute;
   top: 14px;
   right: 14px;
-  width: min(300px, calc(100% - 28px));
+  width: min(340px, calc(100% - 28px));
   max-height: calc(100% - 28px - 58px);
   overflow: auto;
   padding: 12px 16px;
@@ -228,7 +228,12 @@ button svg { display: block; width: 24px; height: 24px; }
 }
 
 @media (prefers-reduced-motion: reduce) {
-  *, *::before, *::after { animation: none !important; transition: none !important; }
+  /* At once instead of never: what leaves by an animation must still leave. */
+  *, *::before, *::after {
+    animation-duration: 0s !important;
+    animation-iteration-count: 1 !important;
+    transition-duration: 0s !important;
+  }
 }
 @media not (prefers-reduced-motion: reduce) {
   .turning { transform-origin: 50% 50%; animation: turn 1.1s linear infinite; }
@@ -237,7 +242,11 @@ button svg { display: block; width: 24px; height: 24px; }
 @keyframes turn { to { transform: rotate(1turn); } }
 @keyframes pulse { from { opacity: .9; transform: scale(.6); } 70%, to { opacity: .15; transform: scale(1.1); } }
 @media (forced-colors: active) {
-  .chip, .message.said, .panel, .bar button, .call { border: 1px solid CanvasText; }
+  /* The system's colours replace ours, but not our transparency: nothing may shine through. */
+  .chip, .message.said, .panel { border: 1px solid CanvasText; background: Canvas !important; }
+  .message.said { padding: 12px 14px; border-radius: 14px; }
+  .bar button, .call { border: 1px solid ButtonText; background: ButtonFace !important; transition: none; }
+  .bar button[aria-pressed="true"] { background: Highlight !important; color: HighlightText; forced-color-adjust: none; }
 }
 `;
 

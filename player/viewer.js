@@ -5,17 +5,13 @@
  * else changes its state. What people see is made from `view` by words.js.
  */
 
-import { Backoff } from './backoff.js';
 import { ending, refusal, step } from './machine.js';
-import { Meter } from './meter.js';
 import { joinProof, viewerVerifier } from './proof.js';
+import { Retries } from './retries.js';
 import { lacking, MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
 import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
-
-const FIRST_RETRY = 1_000; // ms; a refused join is asked again, gently
-const LONGEST_RETRY = 5_000; // ms
 
 /** @typedef {import('./view.js').View} View */
 /**
@@ -34,16 +30,10 @@ export class Viewer {
   #joined = null;
   /** @type {MediaSession | null} */
   #session = null;
-  /** @type {Meter | null} */
-  #meter = null;
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #retry;
-  #retries = new Backoff(FIRST_RETRY, LONGEST_RETRY);
-  /** The first attempt after a loss does not wait. */
-  #atOnce = true;
-  #retryAfter = 0;
+  #retries = new Retries();
+  #retryAfter = 0; // ms
   /** @type {import('./view.js').Happening[]} */
   #events = [];
 
@@ -81,7 +71,6 @@ export class Viewer {
 
   /** The first picture of this session was shown. */
   pictured() {
-    this.#atOnce = true;
     this.#retries.reset();
     this.#update({ picture: true, stalled: false });
   }
@@ -133,7 +122,7 @@ export class Viewer {
 
   /** @param {boolean} wasWelcome */
   #cutOff(wasWelcome) {
-    const code = wasWelcome ? 'server_lost' : 'server_unreachable';
+    const code = wasWelcome ? 'server_lost' : unreachable(this.signalling.url);
     this.#happened(wasWelcome ? 'disconnected' : 'unreachable', { code, message: '' });
   }
 
@@ -165,8 +154,8 @@ export class Viewer {
   /** @type {Record<import('./machine.js').Effect, (reason: string) => void>} */
   #perform = {
     join: () => this.#join(),
-    joinAgain: () => this.#joinAgain(),
-    redial: () => this.signalling.redial(Math.max(this.#retryAfter, this.#retries.next())),
+    joinAgain: () => this.#retries.plan(() => this.#happened('retryDue')),
+    redial: () => this.signalling.redial(this.#retries.pause(this.#retryAfter)),
     resume: () => this.#resume(),
     hangUp: () => this.#hangUp(),
     openMedia: () => this.#openMedia(),
@@ -175,7 +164,7 @@ export class Viewer {
   };
 
   #join() {
-    clearTimeout(this.#retry);
+    this.#retries.cancel();
     const { welcome } = this.signalling;
     if (!welcome) return this.#dial();
     const proof = this.verifier && joinProof(this.verifier, { ...welcome, room: this.room });
@@ -191,13 +180,6 @@ export class Viewer {
     }
   }
 
-  #joinAgain() {
-    const pause = this.#atOnce ? 0 : this.#retries.next();
-    this.#atOnce = false;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#happened('retryDue'), pause);
-  }
-
   #resume() {
     if (!this.#joined) return;
     const { session, secret } = this.#joined;
@@ -205,19 +187,20 @@ export class Viewer {
   }
 
   #hangUp() {
-    clearTimeout(this.#retry);
+    this.#retries.cancel();
     this.signalling.hangUp();
   }
 
   #openMedia() {
     if (!this.#joined) return;
-    clearTimeout(this.#retry);
+    this.#retries.cancel();
     const lost = (/** @type {string} */ code) => this.#happened('mediaLost', { code, message: '' });
     try {
       this.#session = new MediaSession(this.#joined, {
         say: (message) => this.signalling.send(message),
         stream: (stream) => this.face.show(stream),
-        connected: () => this.#connected(),
+        connected: () => this.#happened('mediaConnected'),
+        measured: (told, stalled) => this.#measured(told, stalled),
         lost,
       });
       void this.#session.open();
@@ -226,23 +209,15 @@ export class Viewer {
     }
   }
 
-  #connected() {
-    const session = this.#session;
-    if (!session) return;
-    this.#meter = new Meter(() => session.report(), (told, stalled) => this.#measured(told, stalled));
-    this.#happened('mediaConnected');
-  }
-
   #closeMedia() {
-    this.#meter?.stop();
     this.face.freeze();
     this.#session?.close();
-    this.#session = this.#meter = this.#figures = null;
+    this.#session = this.#figures = null;
   }
 
   /** @param {string} reason */
   #endSession(reason) {
-    if (this.#session) this.signalling.send(wire.end(this.#session.id, reason));
+    if (this.#joined) this.signalling.send(wire.end(this.#joined.session, reason));
   }
 
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */
@@ -260,3 +235,12 @@ export class Viewer {
     this.face.changed(this.#view);
   }
 }
+
+/**
+ * A server refuses pages of origins that it was not told of with 403. The WebSockets Standard
+ * keeps that from scripts: to them it is like a server that is not there.
+ *
+ * @param {string} url
+ */
+const unreachable = (url) =>
+  new URL(url).host === location.host ? 'server_unreachable' : 'server_elsewhere_unreachable';

@@ -27,6 +27,10 @@ const REFUSALS = {
     'The server does not answer',
     `Check the network of this device, and that the server is running. ${BY_ITSELF}`,
   ],
+  server_elsewhere_unreachable: [
+    'The server does not answer this page',
+    `It lets pages of other sites in only if it was started with --allow-origin and their address. If it was, check the network of this device, and that the server is running. ${BY_ITSELF}`,
+  ],
   server_lost: ['The connection to the server was lost', BY_ITSELF],
   store_unavailable: ['The server has a problem of its own', `It cannot look rooms up right now. ${BY_ITSELF}`],
   too_many_connections: ['The server is busy', `Too many connections come from this network. ${BY_ITSELF}`],
@@ -46,7 +50,6 @@ const LOSSES = {
   camera_gone: ['The camera is gone', 'It lost its connection and has not come back yet. The picture returns by itself.'],
   format_changed: ['The camera changed its picture', 'Connecting again to receive the new format.'],
   camera_full: ['All places are taken', `The camera serves no more viewers at a time. ${BY_ITSELF}`],
-  server_stopped: ['The server was stopped', BY_ITSELF],
   answer_timeout: ['The camera did not answer', BY_ITSELF],
   offer_timeout: ['Setting up took too long', BY_ITSELF],
 };
@@ -98,9 +101,6 @@ const SOURCES = {
 export function describe(seen) {
   return WORDS[seen.state](seen);
 }
-
-/** The same as one sentence after the other, for a title or a log. @param {Words} words */
-export const sentence = ({ chip, title, detail }) => [title || chip, detail].filter(Boolean).join('. ');
 
 /** @type {Record<View['state'], (seen: Seen) => Words>} */
 const WORDS = {
@@ -181,7 +181,7 @@ const say = (tone, chip, [title, detail]) => ({ tone, chip, title, detail });
 
 /** @type {[label: string, value: (f: Figures) => string | null][]} */
 const FIGURES = [
-  ['Latency', (f) => milliseconds(f.latency, 'about ')],
+  ['Network and browser', (f) => milliseconds(f.transit, 'about ')],
   ['Path', (f) => f.path && `${f.path === 'direct' ? 'Direct' : 'Relayed'}${f.protocol ? ` over ${f.protocol}` : ''}`],
   ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
   ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from dataclasses import replace
 from importlib import metadata
 
 from rendezvous.gateways.whep.gateway import Whep
@@ -13,7 +14,7 @@ from rendezvous.relay.hub import Hub
 from rendezvous.rooms.book import Book, Ice
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.limits import Limits
-from rendezvous.settings import Settings, split_address, turn_secret
+from rendezvous.settings import Settings, page_origins, split_address, turn_secret
 from rendezvous.stores.contract import Store
 from rendezvous.stores.embedded import EmbeddedStore
 from rendezvous.transports.gate import DoorLimits, Gate
@@ -52,18 +53,24 @@ class Server:
         tick: float = 0.5,
     ) -> None:
         self._settings = settings
-        self._door_limits = door_limits or DoorLimits(
-            per_address=settings.strangers_per_address, in_all=settings.strangers
+        limits = limits or Limits(viewers_per_room=settings.viewers_per_room)
+        self._door_limits = replace(
+            door_limits
+            or DoorLimits(per_address=settings.strangers_per_address, in_all=settings.strangers),
+            unadmitted=limits.unadmitted,
         )
         self.counters = Counters()
+        self.gate = Gate(self._door_limits)
         self.core = Core(
             Book(
                 server=f"porthole {version()}",
-                limits=limits or Limits(viewers_per_room=settings.viewers_per_room),
+                limits=limits,
                 ice=_ice(settings),
             )
         )
-        self._store: Store = store or EmbeddedStore(settings.state)
+        self._store: Store = store or EmbeddedStore(
+            settings.state, rooms_per_owner=settings.rooms_per_key
+        )
         self._tick = tick
         self._draining = False
         self._running = contextlib.AsyncExitStack()
@@ -98,7 +105,7 @@ class Server:
 
     def _http(self, hub: Hub) -> Http:
         self.whep = Whep(hub)
-        allowed = self._settings.allow_origin
+        allowed = page_origins(self._settings)
         return Http(
             hub,
             Pages(player_files(), framed_by=allowed),
@@ -116,7 +123,7 @@ class Server:
             *http.clear_refusals(),
         )
         return Doors(
-            gate=Gate(self._door_limits),
+            gate=self.gate,
             limits=self._door_limits,
             counters=self.counters,
             origins=PublicOrigins(self._settings.public_origin),

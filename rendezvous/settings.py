@@ -12,13 +12,18 @@ import msgspec
 from rendezvous.program import settings
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, option
+from rendezvous.stores.contract import ROOMS_PER_OWNER
 from rendezvous.wire.messages import IcePolicy
 
 DEFAULT_PORT = 4545
 
 _LISTEN = re.compile(r"(?:(?P<host>\[[^]]+\]|[^:\[\]]*):)?(?P<port>\d{1,5})")
 _ORIGIN = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9A-Fa-f:.]+\]:\d{1,5}")
-_PAGE_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_PAGE_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?"
+)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 _LEVELS = ("debug", "info", "warning", "error")
 
 _EXAMPLES = """\
@@ -102,6 +107,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, msgspec.Meta(ge=1, le=1000)],
         option("places for viewers in each room (10)", metavar="N"),
     ] = 10
+    rooms_per_key: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)],
+        option("rooms that one camera key may have (32)", metavar="N"),
+    ] = ROOMS_PER_OWNER
     strangers_per_address: Annotated[
         Annotated[int, msgspec.Meta(ge=1)],
         option("connections of one address that are in no room yet (100)", metavar="N"),
@@ -138,8 +147,7 @@ def check(chosen: Settings) -> None:
         split_address(text)
     for text in chosen.public_origin:
         _require(_ORIGIN, text, "public_origin", "It is host:port, as in cam.example.org:4545.")
-    for text in chosen.allow_origin:
-        _require(_PAGE_ORIGIN, text, "allow_origin", "It is an origin, as in https://example.org.")
+    page_origins(chosen)
     if chosen.log_level.lower() not in _LEVELS:
         raise _invalid("log_level", chosen.log_level, f"It is one of {', '.join(_LEVELS)}.")
     _check_tls(chosen)
@@ -189,9 +197,23 @@ def _invalid(name: str, value: str, cure: str) -> SettingsError:
 def split_address(text: str) -> tuple[str, int]:
     """``host:port``, ``[v6]:port``, ``:port`` or ``port``; raises SettingsError."""
     match = _LISTEN.fullmatch(text)
-    if match is None or int(match["port"]) > 65_535:  # noqa: PLR2004  # 16 bits
+    if match is None or int(match["port"]) > _LAST_PORT:
         raise _invalid("listen", text, "It is host:port, as in 0.0.0.0:4545 or [::]:4545.")
     return (match["host"] or "0.0.0.0").strip("[]"), int(match["port"])  # noqa: S104
+
+
+def page_origins(chosen: Settings) -> tuple[str, ...]:
+    """``allow_origin`` as browsers write it (RFC 6454 §6.2); raises SettingsError."""
+    return tuple(_page_origin(text) for text in chosen.allow_origin)
+
+
+def _page_origin(text: str) -> str:
+    match = _PAGE_ORIGIN.fullmatch(text.lower())
+    if match is None or int(match["port"] or 0) > _LAST_PORT:
+        raise _invalid("allow_origin", text, "It is an origin, as in https://example.org.")
+    if match["port"] is None or int(match["port"]) == _DEFAULT_PORTS[match["scheme"]]:
+        return f"{match['scheme']}://{match['host']}"
+    return f"{match['scheme']}://{match['host']}:{int(match['port'])}"
 
 
 def turn_secret(chosen: Settings) -> str | None:

@@ -30,18 +30,15 @@ class Throttle:
     def __init__(self, seconds: float = 1.0) -> None:
         self._seconds = seconds
         self._next = 0.0
+        self._held = 0
         self.held = 0
 
     def ready(self) -> bool:
-        """Whether to log now; ``held`` is then the number of events since the last time."""
+        """Whether to log now; if so, ``held`` is how many were held back since the last time."""
         now = time.monotonic()
         if now < self._next:
-            self.held += 1
+            self._held += 1
             return False
         self._next = now + self._seconds
+        self.held, self._held = self._held, 0
         return True
-
-    def take(self) -> int:
-        """How many were held back since the last call."""
-        held, self.held = self.held, 0
-        return held

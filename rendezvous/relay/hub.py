@@ -1,18 +1,23 @@
-"""The one place where effects are performed: connections, the store, and the passing of time.
+"""The one place where effects are performed: on connections, by the store, and as time passes.
 
 The hub keeps its own record of which room each connection is bound to. It was written by the
 core's ``Bind`` and is checked again at every delivery: a message of one room that was about to
 reach a connection of another is dropped and counted. That count must stay 0.
+
+A defect ends the connection whose fact brought it to light, and no other; what every other fact
+calls for is still done.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from rendezvous.program.logs import room_hash
+from rendezvous.program.logs import Throttle
 from rendezvous.relay.counters import Counters
+from rendezvous.relay.pace import Pace
+from rendezvous.relay.registry import Question, Registry
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.effects import (
     Bind,
@@ -22,9 +27,9 @@ from rendezvous.rooms.effects import (
     LookUpRoom,
     ReleaseRoom,
     Send,
+    Unseat,
 )
 from rendezvous.rooms.facts import (
-    ClaimRefused,
     ConnectionFailed,
     ConnectionLost,
     ConnectionOpened,
@@ -32,29 +37,23 @@ from rendezvous.rooms.facts import (
     Fact,
     MessageReceived,
     MessageRefused,
-    RoomClaimed,
-    RoomLookedUp,
-    StoreFailed,
-    TimePassed,
+    ResumeDue,
+    SessionDue,
+    WaitDue,
 )
-from rendezvous.stores.contract import RoomTakenError, Store, StoreUnavailableError
+from rendezvous.stores.contract import Store
 from rendezvous.wire import codec
 from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import Error, ErrorCode, ServerMessage
 
 log = logging.getLogger(__name__)
 
-_RENEW_EVERY = 60.0  # seconds; names live for 30 days after they were last seen
-
-Question: TypeAlias = ClaimRoom | LookUpRoom
-"""An effect that only the store can answer; the answer is a fact."""
-
 
 class Connection(Protocol):
     """What the hub needs of a transport's connection."""
 
     id: ConnectionId
-    opened_at: float
+    stranger_since: float
     origins: frozenset[str]
 
     def send(self, data: bytes) -> bool:
@@ -62,6 +61,9 @@ class Connection(Protocol):
 
     def admitted(self) -> None:
         """The connection is in a room: it no longer counts as a stranger."""
+
+    def unseated(self) -> None:
+        """It has no place in its room any more: it counts as a stranger again."""
 
     def close(self) -> None:
         """Closes after what was queued; ``lost`` follows."""
@@ -80,12 +82,12 @@ class Hub:
         tick: float = 0.5,
     ) -> None:
         self._core = core
-        self._store = store
+        self._registry = Registry(store, counters)
         self._clock = clock
         self._tick = tick
         self._connections: dict[ConnectionId, Connection] = {}
         self._bound: dict[ConnectionId, RoomId] = {}
-        self._releases: set[asyncio.Task[None]] = set()
+        self._trouble = Throttle()
         self._task: asyncio.Task[None] | None = None
         self.counters = counters
 
@@ -105,11 +107,11 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        await asyncio.gather(*self._releases)
+        await self._registry.stop()
 
     async def drain(self, *, after: float, patience: float) -> None:
         """Sends everybody away; sessions under negotiation have ``patience`` seconds to finish."""
-        self._handle(DrainBegan(after))
+        self._hear(DrainBegan(after))
         end = self._clock() + patience
         while self._core.negotiating and self._clock() < end:  # noqa: ASYNC110  # the core is pure
             await asyncio.sleep(min(self._tick, 0.05))
@@ -119,7 +121,13 @@ class Hub:
     def opened(self, connection: Connection) -> None:
         """A peer is ready to talk."""
         self._connections[connection.id] = connection
-        self._handle(ConnectionOpened(connection.id, connection.opened_at, connection.origins))
+        fact = ConnectionOpened(connection.id, connection.stranger_since, connection.origins)
+        self._hear(fact)
+
+    def pace(self) -> Pace:
+        """How fast a new connection is to be read: what ``welcome`` promises is enforced."""
+        limits = self._core.book.limits
+        return Pace(limits.messages_per_second, limits.burst)
 
     async def received(self, connection: Connection, data: bytes) -> None:
         """A message came. Read the next one only when this returns: the store may be asked."""
@@ -128,24 +136,43 @@ class Hub:
         except codec.WireError as error:
             self.refused(connection, error)
             return
-        try:
-            for question in self._handle(MessageReceived(connection.id, message)):
-                self._handle(await self._ask(question))
-        except Exception:
-            log.exception("A defect while handling %s", type(message).__name__)
-            self._fail(connection.id, ErrorCode.INTERNAL, "A defect of the server.")
+        for question in self._hear(MessageReceived(connection.id, message)):
+            self._hear(await self._registry.ask(question))
 
     def refused(self, connection: Connection, error: codec.WireError) -> None:
         """Something came that is not a message, or cannot even be read as far as its end."""
-        self._handle(MessageRefused(connection.id, error.code, str(error)))
+        self._hear(MessageRefused(connection.id, error.code, str(error)))
 
     def lost(self, connection: Connection) -> None:
         """The connection is no more. Idempotent."""
         if self._connections.pop(connection.id, None) is not None:
             self._bound.pop(connection.id, None)
-            self._handle(ConnectionLost(connection.id))
+            self._hear(ConnectionLost(connection.id))
 
     # ── effects ──────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, fact: Fact) -> list[Question]:
+        try:
+            return self._handle(fact)
+        except Exception as error:  # noqa: BLE001  # logged, at most once a second
+            self._report_defect(fact, error)
+            if not isinstance(fact, DrainBegan | SessionDue | WaitDue | ResumeDue):
+                self._expel(fact.connection)
+            return []
+
+    def _report_defect(self, fact: Fact, error: Exception) -> None:
+        self.counters.add("defect")
+        if self._trouble.ready():  # a tick may bring the same one for many connections
+            what = fact.message if isinstance(fact, MessageReceived) else fact
+            log.error("A defect while handling %s", type(what).__name__, exc_info=error)
+
+    def _expel(self, connection: ConnectionId) -> None:
+        sentence = "A defect of the server."
+        try:
+            self._handle(ConnectionFailed(connection, ErrorCode.INTERNAL, sentence))
+        except Exception:
+            log.exception("A defect while a connection was expelled")
+        self._close(connection)
 
     def _handle(self, fact: Fact) -> list[Question]:
         questions: list[Question] = []
@@ -156,7 +183,7 @@ class Hub:
                 self._perform(effect)
         return questions
 
-    def _perform(self, effect: Send | Close | Bind | ReleaseRoom | Drop) -> None:
+    def _perform(self, effect: Send | Close | Bind | Unseat | ReleaseRoom | Drop) -> None:
         match effect:
             case Send():
                 self._send(effect)
@@ -164,13 +191,12 @@ class Hub:
                 self._close(effect.connection)
             case Bind():
                 self._bind(effect)
+            case Unseat():
+                self._unseat(effect.connection)
             case ReleaseRoom():
-                self._release(effect)
+                self._registry.release(effect)
             case Drop():
                 self.counters.add(effect.name)
-
-    def _fail(self, connection: ConnectionId, code: ErrorCode, sentence: str) -> None:
-        self._handle(ConnectionFailed(connection, code, sentence))
 
     def _send(self, effect: Send) -> None:
         connection = self._connections.get(effect.connection)
@@ -187,7 +213,8 @@ class Hub:
             self.counters.add(message.code)
         taken = connection.send(codec.encode(message))
         if not taken and not isinstance(message, Error):
-            self._fail(connection.id, ErrorCode.TOO_SLOW, "You do not read what is sent.")
+            sentence = "You do not read what is sent."
+            self._hear(ConnectionFailed(connection.id, ErrorCode.TOO_SLOW, sentence))
 
     def _close(self, connection_id: ConnectionId) -> None:
         self._bound.pop(connection_id, None)
@@ -201,64 +228,20 @@ class Hub:
             self._bound[effect.connection] = effect.room
             connection.admitted()
 
-    # ── the store ────────────────────────────────────────────────────────────────────────────
-
-    async def _ask(self, question: Question) -> Fact:
-        try:
-            if isinstance(question, ClaimRoom):
-                return await self._claim(question)
-            return await self._look_up(question)
-        except StoreUnavailableError as error:
-            self._count_store_failure(error)
-            return StoreFailed(question.connection)
-
-    async def _claim(self, question: ClaimRoom) -> Fact:
-        claim = question.claim
-        try:
-            epoch = await self._store.claim(RoomId(claim.room), question.owner, claim.verifier)
-        except RoomTakenError:
-            return ClaimRefused(question.connection)
-        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
-        return RoomClaimed(question.connection, claim, epoch)
-
-    async def _look_up(self, question: LookUpRoom) -> Fact:
-        found = await self._store.look_up(RoomId(question.join.room))
-        return RoomLookedUp(
-            question.connection,
-            question.join,
-            known=found is not None,
-            verifier=found.verifier if found else None,
-        )
-
-    def _release(self, effect: ReleaseRoom) -> None:
-        # Nobody waits for this one, least of all the connection that is already gone.
-        task = asyncio.create_task(self._release_quietly(effect))
-        self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
-
-    async def _release_quietly(self, effect: ReleaseRoom) -> None:
-        try:
-            await self._store.release(effect.room, effect.epoch)
-        except StoreUnavailableError as error:
-            self._count_store_failure(error)
-
-    def _count_store_failure(self, error: StoreUnavailableError) -> None:
-        self.counters.add("store_failed")
-        log.debug("The store failed: %s", error)
+    def _unseat(self, connection_id: ConnectionId) -> None:
+        connection = self._connections.get(connection_id)
+        if connection is not None:
+            connection.unseated()
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────
 
     async def _pass_time(self) -> None:
-        renew_at = self._clock()
         while True:
             try:
-                self._handle(TimePassed())
+                for fact in self._core.due(self._clock()):
+                    self._hear(fact)
+                self._registry.renew(self._core.held_rooms, self._clock())
                 self.counters.report()
-                if self._clock() >= renew_at:
-                    renew_at = self._clock() + _RENEW_EVERY
-                    await self._store.renew(self._core.held_rooms)
-            except StoreUnavailableError as error:
-                self._count_store_failure(error)
             except Exception:
                 log.exception("A defect while time passed")
             await asyncio.sleep(self._tick)

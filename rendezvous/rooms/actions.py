@@ -146,11 +146,19 @@ def _return(book: Book, what: Happening, _before: State) -> None:
     if what.actor is Role.CAMERA:
         session.deadline = None
     other = session.members[what.actor.other]
-    _to(book, session, what.actor, Resumed(session=session.id))
+    tell_resumed(book, session, what.actor)
     if other is None:
         _to(book, session, what.actor, Presence(session=session.id, present=False))
     _flush(book, session, what.actor)
     _to(book, session, what.actor.other, Presence(session=session.id, present=True))
+
+
+def tell_resumed(book: Book, session: Session, role: Role) -> None:
+    """The member is back; a viewer has missed what the camera said meanwhile."""
+    _to(book, session, role, Resumed(session=session.id))
+    source = book.rooms[session.room].source
+    if role is Role.VIEWER and source is not None:
+        _to(book, session, role, source)
 
 
 def _offer_timeout(book: Book, what: Happening, _before: State) -> None:

@@ -5,6 +5,7 @@ import secrets
 
 from rendezvous.rooms import signatures
 from rendezvous.rooms.book import Peer
+from rendezvous.rooms.sessions import Role
 from rendezvous.wire import identity
 from rendezvous.wire.identity import Owner
 from rendezvous.wire.messages import Claim, ErrorCode, Join
@@ -20,6 +21,16 @@ class RefusalError(Exception):
     def __init__(self, code: ErrorCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+def require_entry(peer: Peer, role: Role, room: str) -> None:
+    """Raises RefusalError unless the connection may have this role in this room.
+
+    Asked when it wants to enter and again when the store has answered: it may have become
+    something else in between.
+    """
+    if peer.role not in (None, role) or peer.room not in (None, room):
+        raise RefusalError(ErrorCode.NOT_ALLOWED, "One connection has one room and one role.")
 
 
 def require_room_id(room: str) -> None:

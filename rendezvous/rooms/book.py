@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rendezvous.rooms.effects import Bind, Close, Effect, Send
+from rendezvous.rooms.effects import Bind, Close, Effect, Send, Unseat
+from rendezvous.rooms.facts import ResumeKey
 from rendezvous.rooms.limits import Limits
 from rendezvous.rooms.sessions import Role, Session
 from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
@@ -18,9 +19,6 @@ from rendezvous.wire.messages import (
     Source,
 )
 
-ResumeKey = tuple[RoomId, SessionId, str]
-"""Both members must name the same room, session and secret: nobody can occupy another's."""
-
 
 @dataclass(slots=True)
 class Peer:
@@ -30,15 +28,19 @@ class Peer:
     nonce: str
     origins: frozenset[str]
     opened_at: float
-    heard_at: float
+    """When it could speak to us for the first time: ``hello`` is due from then."""
+    stranger_since: float
     admit_by: float
-    """It is closed then, unless it is in a room."""
+    """It is closed then, if it is still a stranger: without a room, or without a place in it."""
+    heard_at: float
     pinged_at: float | None = None
     greeted: bool = False
     role: Role | None = None
     room: RoomId | None = None
     session: SessionId | None = None
     """A viewer's only session; a camera's are those of its room."""
+    proven: str | None = None
+    """The verifier that a viewer's proof was checked against; None: the room was public."""
     held: set[ResumeKey] = field(default_factory=set)
     """Resumes that wait for the other member's."""
 
@@ -50,6 +52,8 @@ class Room:
     id: RoomId
     epoch: int = 0
     camera: ConnectionId | None = None
+    verifier: str | None = None
+    """The camera's, from its claim. While there is none, the store's is to be asked for."""
     source: Source | None = None
     waiting: dict[ConnectionId, float] = field(default_factory=dict)
     """Admitted viewers without a camera, and until when they wait."""
@@ -153,10 +157,42 @@ class Book:
             del self.resumes[key]
         return peer
 
+    def stop_waiting(self, peer: Peer) -> None:
+        """The viewer, if it waits, does so no longer."""
+        room = self.rooms.get(peer.room) if peer.room is not None else None
+        if room is not None:
+            room.waiting.pop(peer.id, None)
+            self.tidy(room.id)
+
+    def is_stranger(self, peer: Peer) -> bool:
+        """Whether the connection costs a socket and has no part in any room."""
+        if peer.role is not Role.VIEWER or peer.room is None:
+            return peer.role is None
+        room = self.rooms.get(peer.room)
+        return peer.session is None and (room is None or peer.id not in room.waiting)
+
+    def unseat(self, peer: Peer) -> None:
+        """A viewer that has lost its place, and has no other, has some time to join again."""
+        if self.is_stranger(peer):
+            peer.stranger_since = self.now
+            peer.admit_by = self.now + self.limits.rejoin
+            self.effects.append(Unseat(peer.id))
+
     def bind(self, peer: Peer, role: Role, room: Room) -> None:
         """Admits the connection to the room."""
         peer.role, peer.room = role, room.id
         self.effects.append(Bind(peer.id, room.id))
+
+    def room_of(self, peer: Peer) -> Room:
+        """The room of a connection that is bound to one; raises LookupError for others."""
+        if peer.room is None:
+            raise LookupError(f"{peer.id} is in no room")
+        return self.rooms[peer.room]
+
+    def member(self, session: Session, role: Role) -> Peer | None:
+        """Who this member of the session is; None while it is absent."""
+        connection = session.members[role]
+        return self.peers.get(connection) if connection is not None else None
 
     def room(self, room: RoomId) -> Room:
         """The room, remembered from now on."""

@@ -1,8 +1,8 @@
 """A camera's conversation: claiming its room, saying what it does, going away."""
 
-from rendezvous.rooms import conversations
+from rendezvous.rooms import conversations, viewers
 from rendezvous.rooms.actions import Happening
-from rendezvous.rooms.admission import RefusalError, owner_of
+from rendezvous.rooms.admission import RefusalError, owner_of, require_entry
 from rendezvous.rooms.book import Book, Peer, Room
 from rendezvous.rooms.effects import ClaimRoom, ReleaseRoom
 from rendezvous.rooms.facts import RoomClaimed
@@ -10,13 +10,13 @@ from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import Claim, Claimed, ErrorCode, Source
 
+CLAIMED_ELSEWHERE = "The same camera claimed this room elsewhere."
+
 
 def claim(book: Book, peer: Peer, message: Claim) -> None:
     """Asks the store for the room, if the claim is in order."""
-    if peer.role is Role.VIEWER or peer.room not in (None, message.room):
-        book.refuse(peer, ErrorCode.NOT_ALLOWED, "One connection has one room and one role.")
-        return
     try:
+        require_entry(peer, Role.CAMERA, message.room)
         owner = owner_of(message, peer)
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
@@ -26,11 +26,10 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The room is the camera's: an earlier connection goes, waiting viewers join."""
+    _supersede(book, peer, RoomId(fact.claim.room))
     room = book.room(RoomId(fact.claim.room))
-    if room.camera not in (None, peer.id):
-        _supersede(book, room)
-    room = book.room(room.id)
     room.camera, room.epoch, room.source = peer.id, fact.epoch, fact.claim.source
+    room.verifier = fact.claim.verifier
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
     _tell_viewers(book, room, fact.claim.source)
@@ -38,9 +37,18 @@ def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     _admit_waiting(book, room)
 
 
-def _supersede(book: Book, room: Room) -> None:
-    earlier = book.peers[room.camera]  # type: ignore[index]
-    book.refuse(earlier, ErrorCode.SUPERSEDED, "The same camera claimed this room elsewhere.")
+def stale(book: Book, fact: RoomClaimed) -> bool:
+    """Whether a later claim was answered before this one: its epoch fences this one off."""
+    room = book.rooms.get(RoomId(fact.claim.room))
+    return room is not None and room.camera is not None and room.epoch > fact.epoch
+
+
+def _supersede(book: Book, peer: Peer, room_id: RoomId) -> None:
+    room = book.rooms.get(room_id)
+    if room is None or room.camera is None or room.camera == peer.id:
+        return
+    earlier = book.peers[room.camera]
+    book.refuse(earlier, ErrorCode.SUPERSEDED, CLAIMED_ELSEWHERE)
     gone(book, earlier, released=False)
     book.close(earlier)
 
@@ -55,16 +63,19 @@ def _await_resumes(book: Book, room: Room) -> None:
 
 def _admit_waiting(book: Book, room: Room) -> None:
     waiting, room.waiting = room.waiting, {}
-    for viewer in waiting:
-        conversations.begin(book, book.peers[viewer], room.id)
+    for viewer in (book.peers[connection] for connection in waiting):
+        if room.verifier in (None, viewer.proven):
+            conversations.begin(book, viewer, room.id)
+        else:  # it knows a secret that was changed while it waited
+            viewers.turn_away(book, viewer)
 
 
 def source(book: Book, peer: Peer, message: Source) -> None:
     """The camera says what it is doing; its viewers hear it."""
-    if peer.role is not Role.CAMERA or peer.room is None:
+    if peer.role is not Role.CAMERA:
         book.refuse(peer, ErrorCode.NOT_ALLOWED, "Only a camera that holds a room has a source.")
         return
-    room = book.rooms[peer.room]
+    room = book.room_of(peer)
     room.source = message
     _tell_viewers(book, room, message)
 
@@ -78,7 +89,7 @@ def _tell_viewers(book: Book, room: Room, message: Source) -> None:
 
 def gone(book: Book, peer: Peer, *, released: bool = True) -> None:
     """The camera's connection is no more: viewers wait, running sessions are kept."""
-    room = book.rooms[peer.room]  # type: ignore[index]
+    room = book.room_of(peer)
     room.camera = None
     if released:
         book.effects.append(ReleaseRoom(room.id, room.epoch))

@@ -6,6 +6,7 @@ Whoever is closed has first left the session, the wait or the room that it was p
 from rendezvous.rooms import cameras, viewers
 from rendezvous.rooms.book import Book, Peer
 from rendezvous.rooms.facts import (
+    ConnectionDue,
     ConnectionFailed,
     ConnectionLost,
     ConnectionOpened,
@@ -13,7 +14,16 @@ from rendezvous.rooms.facts import (
     MessageRefused,
 )
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.messages import VERSION, ErrorCode, Goaway, Hello, Ping, Pong, Welcome
+from rendezvous.wire.messages import (
+    VERSION,
+    ErrorCode,
+    Goaway,
+    Hello,
+    Limits,
+    Ping,
+    Pong,
+    Welcome,
+)
 
 FEATURES = ("resume",)
 
@@ -24,9 +34,10 @@ def opened(book: Book, fact: ConnectionOpened) -> None:
         id=fact.connection,
         nonce=book.new_id(),
         origins=fact.origins,
-        opened_at=fact.opened_at,
+        opened_at=book.now,
+        stranger_since=fact.stranger_since,
+        admit_by=fact.stranger_since + book.limits.unadmitted,
         heard_at=book.now,
-        admit_by=fact.opened_at + book.limits.unadmitted,
     )
 
 
@@ -34,8 +45,10 @@ def lost(book: Book, fact: ConnectionLost) -> None:
     """It is gone."""
     peer = book.peers.get(fact.connection)
     if peer is not None:
-        _depart(book, peer)
-        book.forget(peer)
+        try:
+            _depart(book, peer)
+        finally:  # a defect must not leave somebody in the book who is no more
+            book.forget(peer)
 
 
 def failed(book: Book, fact: ConnectionFailed) -> None:
@@ -48,8 +61,10 @@ def failed(book: Book, fact: ConnectionFailed) -> None:
 def expel(book: Book, peer: Peer, code: ErrorCode, sentence: str) -> None:
     """Tells the peer why, lets it leave whatever it was part of, and closes."""
     book.refuse(peer, code, sentence)
-    _depart(book, peer)
-    book.close(peer)
+    try:
+        _depart(book, peer)
+    finally:
+        book.close(peer)
 
 
 def _depart(book: Book, peer: Peer) -> None:
@@ -88,6 +103,9 @@ def hello(book: Book, peer: Peer, message: Hello) -> None:
                 connection=peer.id,
                 nonce=peer.nonce,
                 features=FEATURES,
+                limits=Limits(
+                    messages_per_second=book.limits.messages_per_second, burst=book.limits.burst
+                ),
             ),
         )
 
@@ -101,13 +119,19 @@ def pong(_book: Book, _peer: Peer, _message: Pong) -> None:
     """Having been heard is all there is to it."""
 
 
-def check(book: Book, peer: Peer) -> None:
+def due(book: Book, fact: ConnectionDue) -> None:
     """Deadlines of the connection itself: hello, admission, signs of life."""
+    peer = book.peers.get(fact.connection)
+    if peer is not None:
+        _check(book, peer)
+
+
+def _check(book: Book, peer: Peer) -> None:
     limits, age, silence = book.limits, book.now - peer.opened_at, book.now - peer.heard_at
     if not peer.greeted and age >= limits.hello:
         sentence = f"There was no hello within {limits.hello:g} seconds."
         expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
-    elif peer.role is None and book.now >= peer.admit_by:
+    elif book.now >= peer.admit_by and book.is_stranger(peer):
         sentence = "There was no claim and no join in time."
         expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
     elif silence >= limits.idle:

@@ -2,6 +2,7 @@
 
 from rendezvous.rooms.actions import DO, UNKNOWN, Happening, Spoken
 from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms.facts import SessionDue
 from rendezvous.rooms.sessions import TABLE, Event, Role, Session, State
 from rendezvous.wire.identity import RoomId, SessionId
 from rendezvous.wire.messages import (
@@ -61,7 +62,16 @@ def happen(book: Book, happening: Happening) -> None:
         session.state = step.state
         session.deadline = book.now + book.limits.answer if step.state is State.OFFERED else None
     DO[step.do](book, happening, before)
+    if step.state is None and (viewer := book.member(session, Role.VIEWER)):
+        book.unseat(viewer)
     book.tidy(session.room)
+
+
+def due(book: Book, fact: SessionDue) -> None:
+    """A session's time is over, if it has not moved on meanwhile."""
+    session = book.sessions.get(fact.session)
+    if session is not None and session.deadline is not None and session.deadline <= book.now:
+        happen(book, Happening(session, Event.DEADLINE))
 
 
 def begin(book: Book, viewer: Peer, room_id: RoomId) -> None:
@@ -90,14 +100,12 @@ def remember(book: Book, session: Session) -> None:
     """Makes the session known, and its viewer's only one."""
     book.sessions[session.id] = session
     book.room(session.room).sessions[session.id] = session
-    viewer = session.members[Role.VIEWER]
-    if viewer is not None:
-        book.peers[viewer].session = session.id
+    if viewer := book.member(session, Role.VIEWER):
+        viewer.session = session.id
 
 
 def _forget(book: Book, session: Session) -> None:
     del book.sessions[session.id]
     del book.rooms[session.room].sessions[session.id]
-    viewer = session.members[Role.VIEWER]
-    if viewer is not None:
-        book.peers[viewer].session = None
+    if viewer := book.member(session, Role.VIEWER):
+        viewer.session = None

@@ -3,15 +3,16 @@
 Rules kept: a connection is heard only while it is in the book, and ``hello`` comes first.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rendezvous.rooms import cameras, connections, conversations, resumes, viewers
-from rendezvous.rooms.actions import Happening
+from rendezvous.rooms.admission import RefusalError, require_entry
 from rendezvous.rooms.book import Book, Peer
 from rendezvous.rooms.effects import Effect, ReleaseRoom
 from rendezvous.rooms.facts import (
     ClaimRefused,
+    ConnectionDue,
     ConnectionFailed,
     ConnectionLost,
     ConnectionOpened,
@@ -19,12 +20,14 @@ from rendezvous.rooms.facts import (
     Fact,
     MessageReceived,
     MessageRefused,
+    ResumeDue,
     RoomClaimed,
     RoomLookedUp,
+    SessionDue,
     StoreFailed,
-    TimePassed,
+    WaitDue,
 )
-from rendezvous.rooms.sessions import Event, Role, State
+from rendezvous.rooms.sessions import Role, State
 from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import (
     Answer,
@@ -56,6 +59,10 @@ class Core:
         self.book.effects = effects  # also after a defect: half an answer is nobody's
         _FACTS[type(fact)](self.book, fact)
         return effects
+
+    def due(self, now: float) -> tuple[Fact, ...]:
+        """The deadlines that have come, each a fact of its own: a defect in one harms no other."""
+        return tuple(_due(self.book, now))
 
     @property
     def negotiating(self) -> bool:
@@ -115,26 +122,34 @@ _MESSAGES: dict[type[ClientMessage], Callable[[Book, Peer, Any], None]] = {
 
 def _claimed(book: Book, fact: RoomClaimed) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is None:  # it went while the store was asked
+    # While the store was asked it may have gone, or become something else.
+    if peer is None or not _may_still_enter(book, peer, Role.CAMERA, fact.claim.room):
         book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
+    elif cameras.stale(book, fact):
+        connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
     else:
         _give_up_resumes(book, peer)
         cameras.claimed(book, peer, fact)
 
 
+def _may_still_enter(book: Book, peer: Peer, role: Role, room: str) -> bool:
+    try:
+        require_entry(peer, role, room)
+    except RefusalError as refusal:
+        book.refuse(peer, refusal.code, str(refusal))
+        return False
+    return True
+
+
 def _claim_refused(book: Book, fact: ClaimRefused) -> None:
     peer = book.peers.get(fact.connection)
     if peer is not None:
-        book.refuse(
-            peer,
-            ErrorCode.ROOM_UNAVAILABLE,
-            "This room is bound to another camera's key. Choose another name.",
-        )
+        book.refuse(peer, fact.code, fact.sentence)
 
 
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is not None:
+    if peer is not None and _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
         _give_up_resumes(book, peer)
         viewers.looked_up(book, peer, fact)
 
@@ -159,15 +174,20 @@ def _store_failed(book: Book, fact: StoreFailed) -> None:
 # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _time_passed(book: Book, _fact: TimePassed) -> None:
-    for peer in tuple(book.peers.values()):
-        connections.check(book, peer)
-    for session in tuple(book.sessions.values()):
-        if session.deadline is not None and session.deadline <= book.now:
-            conversations.happen(book, Happening(session, Event.DEADLINE))
-    for room in tuple(book.rooms.values()):
-        viewers.give_up_waiting(book, room)
-    resumes.expire(book)
+def _due(book: Book, now: float) -> Iterator[Fact]:
+    for connection in book.peers:
+        yield ConnectionDue(connection)
+    for session in book.sessions.values():
+        if session.deadline is not None and session.deadline <= now:
+            yield SessionDue(session.id)
+    for room in book.rooms.values():
+        for viewer, until in room.waiting.items():
+            if until <= now:
+                yield WaitDue(room.id, viewer)
+    for key, held in book.resumes.items():
+        for role, resume in held.items():
+            if resume.until <= now:
+                yield ResumeDue(key, role)
 
 
 _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
@@ -180,6 +200,9 @@ _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
     ClaimRefused: _claim_refused,
     RoomLookedUp: _looked_up,
     StoreFailed: _store_failed,
-    TimePassed: _time_passed,
+    ConnectionDue: connections.due,
+    SessionDue: conversations.due,
+    WaitDue: viewers.wait_due,
+    ResumeDue: resumes.due,
     DrainBegan: connections.drain_began,
 }

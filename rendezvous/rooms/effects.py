@@ -32,6 +32,13 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseat:
+    """The viewer has lost its place: it counts as a stranger until it is bound again."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRoom:
     """Asks the store for the room; RoomClaimed, ClaimRefused or StoreFailed is the answer."""
 
@@ -63,4 +70,4 @@ class Drop:
     name: str
 
 
-Effect: TypeAlias = Send | Close | Bind | ClaimRoom | LookUpRoom | ReleaseRoom | Drop
+Effect: TypeAlias = Send | Close | Bind | Unseat | ClaimRoom | LookUpRoom | ReleaseRoom | Drop

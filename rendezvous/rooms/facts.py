@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rendezvous.wire.identity import ConnectionId
+from rendezvous.rooms.sessions import Role
+from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
 from rendezvous.wire.messages import Claim, ClientMessage, ErrorCode, Join
+
+ResumeKey: TypeAlias = tuple[RoomId, SessionId, str]
+"""Both members must name the same room, session and secret: nobody can occupy another's."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """A peer speaks JSON to us; ``opened_at`` is when its socket was accepted."""
+    """A peer speaks JSON to us; ``stranger_since`` is when its socket was accepted."""
 
     connection: ConnectionId
-    opened_at: float
+    stranger_since: float
     origins: frozenset[str]
     """The names, host:port in lower case, under which this connection may have dialled us."""
 
@@ -61,9 +65,11 @@ class RoomClaimed:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRefused:
-    """The store holds the room for another owner."""
+    """The store does not give the room to the connection's owner, for this reason."""
 
     connection: ConnectionId
+    code: ErrorCode
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,33 @@ class StoreFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class TimePassed:
-    """Deadlines may have come."""
+class ConnectionDue:
+    """A deadline of this connection may have come."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDue:
+    """The deadline of this session has come."""
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class WaitDue:
+    """This viewer has waited for its camera for long enough."""
+
+    room: RoomId
+    viewer: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDue:
+    """The other member did not come to this resume."""
+
+    key: ResumeKey
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +137,9 @@ Fact: TypeAlias = (
     | ClaimRefused
     | RoomLookedUp
     | StoreFailed
-    | TimePassed
+    | ConnectionDue
+    | SessionDue
+    | WaitDue
+    | ResumeDue
     | DrainBegan
 )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from rendezvous.wire.messages import MESSAGE_BURST, MESSAGES_PER_SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -9,6 +11,7 @@ class Limits:
 
     hello: float = 5.0
     unadmitted: float = 10.0  # nobody holds a socket for longer without a room
+    rejoin: float = 30.0  # a viewer that gave up its place has seen why, and may ask again
     ping: float = 5.0
     idle: float = 15.0  # two pings may be lost
     offer: float = 30.0
@@ -20,3 +23,5 @@ class Limits:
     viewers_per_room: int = 10
     room_full_retry: float = 5.0
     store_retry: float = 2.0
+    messages_per_second: int = MESSAGES_PER_SECOND
+    burst: int = MESSAGE_BURST

@@ -6,12 +6,15 @@ secret. The camera's claim vouches for the room; the secret vouches for the view
 
 import hmac
 
-from rendezvous.rooms import conversations
-from rendezvous.rooms.actions import UNKNOWN, Happening
-from rendezvous.rooms.book import Book, HeldResume, Peer, ResumeKey, Room
+from rendezvous.rooms import connections, conversations
+from rendezvous.rooms.actions import UNKNOWN, Happening, tell_resumed
+from rendezvous.rooms.book import Book, HeldResume, Peer, Room
+from rendezvous.rooms.facts import ResumeDue, ResumeKey
 from rendezvous.rooms.sessions import Event, Role, Session, State
 from rendezvous.wire.identity import RoomId, SessionId
-from rendezvous.wire.messages import ErrorCode, Resume, Resumed
+from rendezvous.wire.messages import ErrorCode, Resume
+
+CAME_BACK = "The same member came back on a new connection."
 
 
 def resume(book: Book, peer: Peer, message: Resume) -> None:
@@ -51,20 +54,13 @@ def _return(book: Book, peer: Peer, session: Session, message: Resume) -> None:
 
 def _take_viewer_place(book: Book, peer: Peer, session: Session) -> None:
     # The earlier connection may be half open: the server learns last that it is dead.
-    earlier = session.members[Role.VIEWER]
+    earlier = book.member(session, Role.VIEWER)
     if earlier is not None:
-        old = book.peers[earlier]
-        book.refuse(old, ErrorCode.SUPERSEDED, "The same viewer came back on a new connection.")
-        old.session = None
-        book.close(old)
-    _stop_waiting(book, peer)
+        earlier.session = None
+        connections.expel(book, earlier, ErrorCode.SUPERSEDED, CAME_BACK)
+    book.stop_waiting(peer)
     book.bind(peer, Role.VIEWER, book.rooms[session.room])
     peer.session = session.id
-
-
-def _stop_waiting(book: Book, peer: Peer) -> None:
-    if peer.room is not None and peer.room in book.rooms:
-        book.rooms[peer.room].waiting.pop(peer.id, None)
 
 
 # ── after a restart ──────────────────────────────────────────────────────────────────────────
@@ -72,18 +68,29 @@ def _stop_waiting(book: Book, peer: Peer) -> None:
 
 def _hold(book: Book, peer: Peer, message: Resume) -> None:
     role = _role(peer)
+    key = (RoomId(message.room), SessionId(message.session), message.secret)
+    if key in peer.held:
+        return
     if len(peer.held) >= (book.limits.viewers_per_room if role is Role.CAMERA else 1):
         _refuse(book, peer, message.session)
         return
+    _replace_earlier(book, key, role)
     # Held or not, the time for strangers is bounded from when it came: no resume prolongs it twice.
-    peer.admit_by = peer.opened_at + book.limits.unadmitted + book.limits.resume_hold
-    key = (RoomId(message.room), SessionId(message.session), message.secret)
+    limits = book.limits
+    peer.admit_by = max(peer.admit_by, peer.stranger_since + limits.unadmitted + limits.resume_hold)
     held = book.resumes.setdefault(key, {})
-    if role not in held:
-        held[role] = HeldResume(peer.id, role, book.now + book.limits.resume_hold)
-        peer.held.add(key)
+    held[role] = HeldResume(peer.id, role, book.now + limits.resume_hold)
+    peer.held.add(key)
     if len(held) == len(Role):
         _pair(book, key)
+
+
+def _replace_earlier(book: Book, key: ResumeKey, role: Role) -> None:
+    # The same member on a new connection: nobody else knows the secret. The one that it had
+    # before may be half open, and must not be paired with the other member.
+    earlier = book.resumes.get(key, {}).get(role)
+    if earlier is not None:
+        connections.expel(book, book.peers[earlier.connection], ErrorCode.SUPERSEDED, CAME_BACK)
 
 
 def _pair(book: Book, key: ResumeKey) -> None:
@@ -102,18 +109,17 @@ def _has_place(book: Book, viewer: Peer, room: Room) -> bool:
 
 def _rebuild(book: Book, key: ResumeKey, camera: Peer, viewer: Peer) -> None:
     room_id, session_id, secret = key
-    _stop_waiting(book, viewer)
+    book.stop_waiting(viewer)
     book.bind(viewer, Role.VIEWER, book.room(room_id))
     members = {Role.CAMERA: camera.id, Role.VIEWER: viewer.id}
     session = Session(session_id, secret, room_id, dict(members), State.ANSWERED)
     conversations.remember(book, session)
-    for connection in members.values():
-        book.tell(connection, room_id, Resumed(session=session_id))
+    for role in Role:
+        tell_resumed(book, session, role)
 
 
-def expire(book: Book) -> None:
-    """Resumes whose other member did not come are answered."""
-    for key, held in tuple(book.resumes.items()):
-        for role, resume_ in tuple(held.items()):
-            if resume_.until <= book.now:
-                _refuse(book, book.let_go(key, role), key[1])
+def due(book: Book, fact: ResumeDue) -> None:
+    """A resume whose other member did not come is answered."""
+    held = book.resumes.get(fact.key, {}).get(fact.role)
+    if held is not None and held.until <= book.now:
+        _refuse(book, book.let_go(fact.key, fact.role), fact.key[1])

@@ -2,10 +2,10 @@
 
 from rendezvous.rooms import conversations
 from rendezvous.rooms.actions import Happening, wait
-from rendezvous.rooms.admission import RefusalError, may_join, require_room_id
+from rendezvous.rooms.admission import RefusalError, may_join, require_entry, require_room_id
 from rendezvous.rooms.book import Book, Peer, Room
 from rendezvous.rooms.effects import LookUpRoom
-from rendezvous.rooms.facts import RoomLookedUp
+from rendezvous.rooms.facts import RoomLookedUp, WaitDue
 from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import End, EndReason, ErrorCode, Join
@@ -15,10 +15,8 @@ ROOM_UNKNOWN = "There is no such room, or this link is wrong."
 
 def join(book: Book, peer: Peer, message: Join) -> None:
     """Asks the store about the room, known or not: the answer must not tell them apart."""
-    if peer.role is Role.CAMERA or peer.room not in (None, message.room):
-        book.refuse(peer, ErrorCode.NOT_ALLOWED, "One connection has one room and one role.")
-        return
     try:
+        require_entry(peer, Role.VIEWER, message.room)
         require_room_id(message.room)
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
@@ -28,10 +26,12 @@ def join(book: Book, peer: Peer, message: Join) -> None:
 
 def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
     """Admits the viewer if its proof is right and there is a place."""
-    if not may_join(fact.join, peer, known=fact.known, verifier=fact.verifier):
+    verifier = _verifier(book, fact)
+    if not may_join(fact.join, peer, known=fact.known, verifier=verifier):
         book.refuse(peer, ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
         return
     leave(book, peer)
+    peer.proven = verifier
     room = book.room(RoomId(fact.join.room))
     if room.places_taken >= book.limits.viewers_per_room:
         book.refuse(
@@ -43,6 +43,12 @@ def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
         book.tidy(room.id)
         return
     _enter(book, peer, room)
+
+
+def _verifier(book: Book, fact: RoomLookedUp) -> str | None:
+    # The camera may have claimed with another one after the store was read for this viewer.
+    room = book.rooms.get(RoomId(fact.join.room))
+    return fact.verifier if room is None or room.camera is None else room.verifier
 
 
 def _enter(book: Book, peer: Peer, room: Room) -> None:
@@ -59,7 +65,7 @@ def leave(book: Book, peer: Peer) -> None:
         session = book.sessions[peer.session]
         end = End(session=session.id, reason=EndReason.REPLACED)
         conversations.happen(book, Happening(session, Event.VIEWER_END, peer, end))
-    _stop_waiting(book, peer)
+    book.stop_waiting(peer)
 
 
 def gone(book: Book, peer: Peer) -> None:
@@ -67,20 +73,18 @@ def gone(book: Book, peer: Peer) -> None:
     if peer.session is not None:
         session = book.sessions[peer.session]
         conversations.happen(book, Happening(session, Event.VIEWER_GONE, peer))
-    _stop_waiting(book, peer)
+    book.stop_waiting(peer)
 
 
-def _stop_waiting(book: Book, peer: Peer) -> None:
-    room = book.rooms.get(peer.room) if peer.room is not None else None
-    if room is not None:
-        room.waiting.pop(peer.id, None)
-        book.tidy(room.id)
+def turn_away(book: Book, peer: Peer) -> None:
+    """Who waited does so no longer, and learns no more than somebody who never might."""
+    book.stop_waiting(peer)
+    book.refuse(peer, ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
+    book.unseat(peer)
 
 
-def give_up_waiting(book: Book, room: Room) -> None:
-    """Viewers that have waited long enough are told; their place is free."""
-    for viewer, until in tuple(room.waiting.items()):
-        if until <= book.now:
-            del room.waiting[viewer]
-            book.refuse(book.peers[viewer], ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
-    book.tidy(room.id)
+def wait_due(book: Book, fact: WaitDue) -> None:
+    """A viewer that has waited for long enough is told; its place is free."""
+    room, peer = book.rooms.get(fact.room), book.peers.get(fact.viewer)
+    if peer is not None and room is not None and peer.id in room.waiting:
+        turn_away(book, peer)

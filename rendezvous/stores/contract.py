@@ -1,6 +1,7 @@
 """What a store promises. One suite, tests/integration/rendezvous/test_stores.py, holds all to it.
 
 * A room belongs to the first owner that claims it, until 30 days after it was last seen.
+* An owner has at most ``rooms_per_owner`` rooms that were seen within those 30 days.
 * The epoch of a room only grows: across claims, restarts, and rooms that were forgotten.
 * ``release`` of an older epoch changes nothing.
 """
@@ -12,10 +13,15 @@ from typing import Protocol
 from rendezvous.wire.identity import Owner, RoomId
 
 RETENTION = 30 * 24 * 3600.0  # seconds after a room was last seen
+ROOMS_PER_OWNER = 32  # a house has fewer cameras; a name costs the server a row for 30 days
 
 
 class RoomTakenError(Exception):
     """The room is bound to another owner."""
+
+
+class TooManyRoomsError(Exception):
+    """The owner has as many rooms as one may have; the sentence is for its person."""
 
 
 class StoreUnavailableError(Exception):
@@ -42,7 +48,7 @@ class Store(Protocol):
         """Gives everything back. Idempotent."""
 
     async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
-        """Gives the room to its owner under a new epoch; raises RoomTakenError."""
+        """Its epoch, now that it is the owner's; raises RoomTakenError or TooManyRoomsError."""
 
     async def look_up(self, room: RoomId) -> Binding | None:
         """What is known of the room."""

@@ -1,7 +1,8 @@
-"""The store of a single node: one SQLite file, one thread that uses it, no other service.
+"""The store of a single node: one SQLite file, two threads that use it, no other service.
 
-All SQL runs on that thread, in the order it was asked for, so the event loop never waits for a
-disk. A lock on a file beside it keeps a second process out, which would believe that it is the
+One thread writes, in the order it was asked to; one reads, so that a look-up need not wait for a
+disk that is slow to write (WAL keeps readers and the writer apart). The event loop waits for
+neither. A lock on a file beside it keeps a second process out, which would believe that it is the
 only node as well.
 """
 
@@ -15,11 +16,19 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from rendezvous.program.errors import UnavailableError
-from rendezvous.stores.contract import RETENTION, Binding, RoomTakenError, StoreUnavailableError
+from rendezvous.stores.contract import (
+    RETENTION,
+    ROOMS_PER_OWNER,
+    Binding,
+    RoomTakenError,
+    StoreUnavailableError,
+    TooManyRoomsError,
+)
 from rendezvous.wire.identity import Owner, RoomId
 
 _T = TypeVar("_T")
 
+_BUSY = 0.5  # seconds for somebody else's lock: a backup is short, and peers wait for the answer
 _SCHEMA_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS room (
@@ -30,9 +39,54 @@ CREATE TABLE IF NOT EXISTS room (
     last_seen REAL NOT NULL     -- seconds since 1970
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS room_last_seen ON room (last_seen);
+CREATE INDEX IF NOT EXISTS room_owner ON room (owner);
 CREATE TABLE IF NOT EXISTS floor (epoch INTEGER NOT NULL);  -- one row: the highest ever given
 INSERT INTO floor SELECT 0 WHERE NOT EXISTS (SELECT * FROM floor);
 """
+
+
+class _Lane:
+    """A thread with a connection of its own to the database: what it is asked is done in order."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._database: sqlite3.Connection | None = None
+
+    async def open(self, path: Path | None, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        """Connects; raises what ``prepare`` does, and sqlite3.Error."""
+        await self._on_thread(lambda: self._open(path, prepare))
+
+    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Does the work in a transaction; raises StoreUnavailableError when it cannot be done."""
+        return await self._on_thread(lambda: self._guarded(work))
+
+    async def close(self) -> None:
+        """Gives the connection and the thread back."""
+        await self._on_thread(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _on_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    # ── on the thread ────────────────────────────────────────────────────────────────────────
+
+    def _open(self, path: Path | None, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        self._database = sqlite3.connect(path or ":memory:", timeout=_BUSY)
+        prepare(self._database)
+
+    def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        if self._database is None:
+            raise StoreUnavailableError("The store is not open.")
+        try:
+            with self._database:
+                return work(self._database)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
 
 class EmbeddedStore:
@@ -44,77 +98,68 @@ class EmbeddedStore:
         *,
         clock: Callable[[], float] = time.time,
         retention: float = RETENTION,
+        rooms_per_owner: int = ROOMS_PER_OWNER,
     ) -> None:
         self._path = path
         self._clock = clock
         self._retention = retention
-        self._database: sqlite3.Connection | None = None
+        self._rooms_per_owner = rooms_per_owner
         self._lock: IO[bytes] | None = None
-        self._thread: ThreadPoolExecutor | None = None
+        self._writer: _Lane | None = None
+        self._reader: _Lane | None = None
 
     async def start(self) -> None:
         """Opens the file; raises UnavailableError when it is in use or cannot be used."""
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
-        except BaseException:
-            await self.stop()
-            raise
-
-    async def stop(self) -> None:
-        """Closes the file and gives the lock back."""
-        if self._thread is not None:
-            thread, self._thread = self._thread, None
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
-
-    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
-        """See the contract."""
-        return await self._run(lambda database: self._claim(database, room, owner, verifier))
-
-    async def look_up(self, room: RoomId) -> Binding | None:
-        """See the contract."""
-        return await self._run(lambda database: self._look_up(database, room))
-
-    async def renew(self, rooms: Iterable[RoomId]) -> None:
-        """See the contract. Rooms not seen for too long are forgotten on the way."""
-        seen = tuple(rooms)
-        await self._run(lambda database: self._renew(database, seen))
-
-    async def release(self, room: RoomId, epoch: int) -> None:
-        """See the contract. With one node the room is free for its owner anyway."""
-        await self._run(lambda database: self._see(database, room, epoch))
-
-    async def _run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._thread is None:
-            raise StoreUnavailableError("The store is not open.")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._guarded, work)
-
-    # ── on the store's thread ────────────────────────────────────────────────────────────────
-
-    def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._database is None:
-            raise StoreUnavailableError("The store is not open.")
-        try:
-            with self._database:
-                return work(self._database)
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(str(error)) from error
-
-    def _open(self) -> None:
-        try:
-            if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                self._take_lock(self._path.with_name(f"{self._path.name}.lock"))
-            self._database = sqlite3.connect(self._path or ":memory:")
-            self._prepare(self._database)
+            await self._open()
         except (OSError, sqlite3.Error) as error:
+            await self.stop()
             raise UnavailableError(
                 "state_unusable",
                 f"Cannot use the state file {self._path}: {error}.",
                 "Mend or move the file, or name another one with --state.",
             ) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _open(self) -> None:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._take_lock(self._path.with_name(f"{self._path.name}.lock"))
+        self._writer = self._reader = _Lane("store")
+        await self._writer.open(self._path, _prepare)
+        if self._path is not None:  # in memory every connection would have a database of its own
+            self._reader = _Lane("store-reader")
+            await self._reader.open(self._path, lambda _database: None)
+
+    async def stop(self) -> None:
+        """Closes the file and gives the lock back."""
+        lanes = {lane for lane in (self._reader, self._writer) if lane is not None}
+        self._reader = self._writer = None
+        await asyncio.gather(*(lane.close() for lane in lanes))
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
+        """See the contract."""
+        return await _open_lane(self._writer).run(
+            lambda database: self._claim(database, room, owner, verifier)
+        )
+
+    async def look_up(self, room: RoomId) -> Binding | None:
+        """See the contract."""
+        return await _open_lane(self._reader).run(lambda database: self._look_up(database, room))
+
+    async def renew(self, rooms: Iterable[RoomId]) -> None:
+        """See the contract. Rooms not seen for too long are forgotten on the way."""
+        seen = tuple(rooms)
+        await _open_lane(self._writer).run(lambda database: self._renew(database, seen))
+
+    async def release(self, room: RoomId, epoch: int) -> None:
+        """See the contract. With one node the room is free for its owner anyway."""
+        await _open_lane(self._writer).run(lambda database: self._see(database, room, epoch))
 
     def _take_lock(self, path: Path) -> None:
         self._lock = path.open("ab")
@@ -127,25 +172,7 @@ class EmbeddedStore:
                 "Stop it, or name another file with --state.",
             ) from None
 
-    def _prepare(self, database: sqlite3.Connection) -> None:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _SCHEMA_VERSION):
-            raise sqlite3.DatabaseError(f"it was written by another version ({version})")
-        # WAL: a claim costs one append. NORMAL: a power cut may lose the last claims, which the
-        # cameras make again, but never damages the file.
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
-        database.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-        database.commit()
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+    # ── on the threads ───────────────────────────────────────────────────────────────────────
 
     def _claim(
         self, database: sqlite3.Connection, room: RoomId, owner: Owner, verifier: str | None
@@ -154,12 +181,25 @@ class EmbeddedStore:
         binding = self._look_up(database, room)
         if binding is not None and binding.owner != owner:
             raise RoomTakenError(room)
+        if binding is None:
+            self._require_place(database, owner, now)
         epoch = self._next_epoch(database, now)
         database.execute(
             "REPLACE INTO room (id, owner, verifier, epoch, last_seen) VALUES (?, ?, ?, ?, ?)",
             (room, owner, verifier, epoch, now),
         )
         return epoch
+
+    def _require_place(self, database: sqlite3.Connection, owner: Owner, now: float) -> None:
+        (held,) = database.execute(
+            "SELECT count(*) FROM room WHERE owner = ? AND last_seen >= ?",
+            (owner, now - self._retention),
+        ).fetchone()
+        if held >= self._rooms_per_owner:
+            raise TooManyRoomsError(
+                f"Your key holds {held} rooms, as many as this server allows. Use one of them "
+                "again, or ask the server's owner to raise --rooms-per-key."
+            )
 
     @staticmethod
     def _next_epoch(database: sqlite3.Connection, now: float) -> int:
@@ -189,3 +229,22 @@ class EmbeddedStore:
             "UPDATE room SET last_seen = ? WHERE id = ? AND epoch = ?",
             (self._clock(), room, epoch),
         )
+
+
+def _open_lane(lane: _Lane | None) -> _Lane:
+    if lane is None:
+        raise StoreUnavailableError("The store is not open.")
+    return lane
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version not in (0, _SCHEMA_VERSION):
+        raise sqlite3.DatabaseError(f"it was written by another version ({version})")
+    # WAL: a claim costs one append, and readers do not wait for it. NORMAL: a power cut may lose
+    # the last claims, which the cameras make again, but never damages the file.
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.executescript(_SCHEMA)
+    database.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+    database.commit()

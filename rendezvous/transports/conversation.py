@@ -6,8 +6,6 @@ import secrets
 from collections.abc import AsyncIterator
 
 from rendezvous.relay.hub import Connection, Hub
-from rendezvous.relay.pace import Pace
-from rendezvous.transports.gate import DoorLimits
 from rendezvous.wire.codec import WireError
 from rendezvous.wire.identity import ConnectionId
 
@@ -19,18 +17,20 @@ def new_connection_id() -> ConnectionId:
     return ConnectionId(secrets.token_urlsafe(16))
 
 
-async def converse(
-    hub: Hub, connection: Connection, messages: AsyncIterator[bytes], limits: DoorLimits
-) -> None:
-    """Hands one message after the other to the hub, no faster than allowed, until the end."""
-    pace = Pace(limits.messages_per_second, limits.burst)
+async def converse(hub: Hub, connection: Connection, messages: AsyncIterator[bytes | None]) -> None:
+    """Hands one message after the other to the hub, no faster than allowed, until the end.
+
+    None is something that is no message and costs its sender as much: a control frame.
+    """
+    pace = hub.pace()
     clock = asyncio.get_running_loop().time
     hub.opened(connection)
     try:
         async for data in messages:
             if (delay := pace.delay(clock())) > 0:
                 await asyncio.sleep(delay)
-            await hub.received(connection, data)
+            if data is not None:
+                await hub.received(connection, data)
     except WireError as error:
         hub.refused(connection, error)
     except Exception:

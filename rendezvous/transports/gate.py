@@ -10,40 +10,55 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rendezvous.rooms.limits import Limits
+
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
     """What transports hold connections to; seconds, counts and bytes."""
 
     first_bytes: float = 5.0
-    unadmitted: float = 10.0
+    unadmitted: float = Limits().unadmitted  # the server sets it to its core's
     page_grace: float = 10.0  # once more, for a page that is on its way to a slow reader
     per_address: int = 100
     in_all: int = 2_000
     unread_output: int = 1 << 20
-    messages_per_second: float = 20.0
-    burst: int = 60
     linger: float = 1.0  # for a peer to read the last words before its socket is reset
+
+    def silence(self) -> str:
+        """What is said to a peer that has not said what it speaks."""
+        return f"Nothing came within {self.first_bytes:g} seconds."
 
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """One accepted connection: where it came from, where to, when; and its place at the gate."""
+    """One accepted connection: where it came from, since when it is a stranger; its deadline."""
 
     address: str
-    local: str
-    opened_at: float
+    stranger_since: float
     origins: frozenset[str] = frozenset()
     tls: bool = False
-    _leave: Callable[[], None] | None = None
+    gate: "Gate | None" = None
+    _counted: bool = False
     _timer: asyncio.TimerHandle | None = field(default=None)
 
     def leave_gate(self) -> None:
-        """It is admitted or gone: no longer a stranger. Idempotent."""
+        """It is admitted: no longer a stranger. Idempotent."""
         self.cancel_deadline()
-        if self._leave is not None:
-            leave, self._leave = self._leave, None
-            leave()
+        if self.gate is not None and self._counted:
+            self._counted = False
+            self.gate.remove(self)
+
+    def return_to_gate(self) -> None:
+        """It has nothing to do here any more: a stranger again, even if there are too many."""
+        if self.gate is not None and not self._counted:
+            self._counted = True
+            self.gate.add(self)
+
+    def depart(self) -> None:
+        """The connection is gone, for good. Idempotent."""
+        self.leave_gate()
+        self.gate = None
 
     def set_deadline(self, when: float, expire: Callable[[], None]) -> None:
         """One deadline at a time; the loop's clock."""
@@ -67,18 +82,23 @@ class Gate:
 
     def enter(self, arrival: Arrival) -> bool:
         """Whether there is a place for one more stranger from that address; takes it."""
-        key = network(arrival.address)
         if (
             self.strangers >= self._limits.in_all
-            or self._by_address[key] >= self._limits.per_address
+            or self._by_address[network(arrival.address)] >= self._limits.per_address
         ):
             return False
-        self.strangers += 1
-        self._by_address[key] += 1
-        arrival._leave = lambda: self._left(key)  # noqa: SLF001  # the two are one device
+        arrival.gate = self
+        arrival.return_to_gate()
         return True
 
-    def _left(self, key: str) -> None:
+    def add(self, arrival: Arrival) -> None:
+        """Counts one more; arrivals call it."""
+        self.strangers += 1
+        self._by_address[network(arrival.address)] += 1
+
+    def remove(self, arrival: Arrival) -> None:
+        """Counts one less; arrivals call it."""
+        key = network(arrival.address)
         self.strangers -= 1
         self._by_address[key] -= 1
         if not self._by_address[key]:

@@ -6,8 +6,10 @@ aiohttp does the protocol.
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 
 from aiohttp import hdrs, web
@@ -17,12 +19,22 @@ from rendezvous.transports import websocket
 from rendezvous.transports.gate import Arrival, DoorLimits, network
 from rendezvous.transports.pages import Pages
 from rendezvous.transports.sniffer import Recogniser
+from rendezvous.transports.websocket import SERVER
 from rendezvous.wire import codec
 from rendezvous.wire.messages import Error, ErrorCode
 
 _METHODS = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _KEEPALIVE = 5.0  # seconds; enough for a page and its modules
+
+_TOO_LATE = (
+    b"HTTP/1.1 408 Request Timeout\r\n"
+    b"Server: porthole\r\n"
+    b"Connection: close\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+
+log = logging.getLogger(__name__)
 
 # aiohttp logs every malformed request of every scanner as an error.
 _silent = logging.getLogger(f"{__name__}.aiohttp")
@@ -59,18 +71,18 @@ class Http:
         pages: Pages,
         limits: DoorLimits,
         *,
-        allow_origins: Sequence[str] = (),
+        allow_origins: Sequence[str] = (),  # as browsers write them
         gateways: Sequence[Gateway] = (),
         health: Callable[[], dict[str, str]],
     ) -> None:
         self._hub = hub
         self._pages = pages
         self._limits = limits
-        self._allow_origins = frozenset(origin.lower() for origin in allow_origins)
+        self._allow_origins = frozenset(allow_origins)
         self._gateways = tuple(gateways)
         self._health = health
-        self._server = web.Server(self._answer)
-        self._clear_server = web.Server(self._redirect)
+        self._server = web.Server(partial(_answer, self._route))
+        self._clear_server = web.Server(partial(_answer, self._redirect))
 
     def recognisers(self) -> tuple[Recogniser, ...]:
         """Every HTTP method; HTTP/2 is not offered."""
@@ -94,12 +106,6 @@ class Http:
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._route(request)
-        if not response.prepared:
-            response.headers.setdefault(hdrs.SERVER, "porthole")  # and no versions of libraries
-        return response
-
     async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/ws" and request.method == hdrs.METH_GET:
             return await self._websocket(request)
@@ -108,13 +114,13 @@ class Http:
                 return await gateway.answer(request, self._visit(request))
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             return web.Response(status=405, text="GET is all there is.\n")
-        _protocol(request).grant_grace()
+        _protocol_of(request).grant_grace()
         if request.path == "/healthz":
             return web.json_response(self._health(), headers={"Cache-Control": "no-store"})
         return self._pages.respond(request)
 
     def _visit(self, request: web.BaseRequest) -> Visit:
-        protocol = _protocol(request)
+        protocol = _protocol_of(request)
         address = network(protocol.arrival.address)
         return Visit(address, self._origin_allowed(request), protocol.extend)
 
@@ -128,7 +134,8 @@ class Http:
             return web.Response(status=403, text=sentence)
         if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
             return web.Response(status=426, text="This is a WebSocket.\n")
-        return await websocket.serve(request, _protocol(request).arrival, self._hub, self._limits)
+        arrival = _protocol_of(request).begin_conversation()
+        return await websocket.serve(request, arrival, self._hub, self._limits)
 
     def _origin_allowed(self, request: web.BaseRequest) -> bool:
         # Browsers always send Origin and pages cannot forge it; programs need not.
@@ -151,8 +158,22 @@ class Http:
         )
 
 
+async def _answer(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    _protocol_of(request).requests += 1
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:  # aiohttp's words repeat what was sent
+        response = web.Response(status=error.status, text="This is no WebSocket handshake.\n")
+    if not response.prepared:
+        response.headers.setdefault(hdrs.SERVER, SERVER)
+    return response
+
+
 async def _refuse_clear(request: web.BaseRequest) -> web.StreamResponse:
     socket = web.WebSocketResponse(compress=False, timeout=1.0)
+    socket.headers[hdrs.SERVER] = SERVER
     await socket.prepare(request)
     error = Error(code=ErrorCode.TLS_REQUIRED, message="This port wants TLS: use wss://.")
     await socket.send_str(codec.encode(error).decode())
@@ -167,7 +188,7 @@ class _HttpProtocol(web.RequestHandler):
     whatever it trickles; only a response that is on its way has a little more.
     """
 
-    __slots__ = ("_limits", "arrival")
+    __slots__ = ("_limits", "arrival", "requests")
 
     def __init__(self, server: web.Server, arrival: Arrival, limits: DoorLimits) -> None:
         super().__init__(
@@ -180,20 +201,23 @@ class _HttpProtocol(web.RequestHandler):
             lingering_time=limits.linger,
         )
         self.arrival = arrival
+        self.requests = 0
         self._limits = limits
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.arrival.set_deadline(self.arrival.opened_at + self._limits.unadmitted, self._expire)
+        self.keep_alive(True)  # stops aiohttp's own timer, which ends slow requests without a word
+        when = self.arrival.stranger_since + self._limits.unadmitted
+        self.arrival.set_deadline(when, self._expire)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self.arrival.leave_gate()
+        self.arrival.depart()
         super().connection_lost(exc)
 
     def grant_grace(self) -> None:
         """A page is on its way: it may take a little longer, once for all requests."""
         limits = self._limits
-        when = self.arrival.opened_at + limits.unadmitted + limits.page_grace
+        when = self.arrival.stranger_since + limits.unadmitted + limits.page_grace
         self.arrival.set_deadline(when, self._expire)
 
     def extend(self, seconds: float) -> None:
@@ -201,12 +225,40 @@ class _HttpProtocol(web.RequestHandler):
         when = asyncio.get_running_loop().time() + seconds
         self.arrival.set_deadline(when, self._expire)
 
+    def begin_conversation(self) -> Arrival:
+        """Who fetched a page first is a stranger from its upgrade on, not from its arrival."""
+        if self.requests > 1:
+            self.arrival.stranger_since = asyncio.get_running_loop().time()
+        return self.arrival
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  # it repeats what was sent
+    ) -> web.StreamResponse:
+        """What cannot be read, and what fails through a defect of ours, gets its status alone."""
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("A defect while answering a request", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("A response is under way; there cannot be another one.")
+        text = f"{HTTPStatus(status).phrase}.\n"
+        response = web.Response(status=status, text=text, headers={hdrs.SERVER: SERVER})
+        response.force_close()
+        return response
+
     def _expire(self) -> None:
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if self.requests:
             self.transport.abort()
+        else:
+            self.transport.write(_TOO_LATE)
+            self.force_close()
 
 
-def _protocol(request: web.BaseRequest) -> _HttpProtocol:
+def _protocol_of(request: web.BaseRequest) -> _HttpProtocol:
     protocol = request.protocol
     assert isinstance(protocol, _HttpProtocol)  # noqa: S101  # nothing else makes requests here
     return protocol

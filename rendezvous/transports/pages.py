@@ -9,11 +9,13 @@ Origin of its WebSocket.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from aiohttp import web
 
+from rendezvous.program.errors import UnavailableError
+
+_PACKAGE = Path(__file__).parents[1]
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -38,7 +40,7 @@ class Page:
 class Pages:
     """All files of the player, by the path under which they are served."""
 
-    def __init__(self, root: Traversable, *, framed_by: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, *, framed_by: Sequence[str] = ()) -> None:
         self._pages = dict(_read(root))
         if index := self._pages.get("/index.html"):
             self._pages["/"] = index
@@ -58,13 +60,24 @@ class Pages:
         )
 
 
-def player_files() -> Traversable:
-    """Where the player's files are, in a source tree and in an installed package alike."""
-    return resources.files("player")
+def player_files() -> Path:
+    """Where the player's files are: beside this package, in a source tree and a wheel alike.
+
+    Raises UnavailableError when they are not. Nothing is imported: another module of that name
+    would be run.
+    """
+    folder = _PACKAGE.with_name("player")
+    if not (folder / "index.html").is_file():
+        raise UnavailableError(
+            "player_missing",
+            f"The player's files are not in {folder}.",
+            "Install Porthole as a whole again.",
+        )
+    return folder
 
 
-def _read(folder: Traversable, path: str = "/") -> Iterator[tuple[str, Page]]:
-    for entry in folder.iterdir():
+def _read(folder: Path, path: str = "/") -> Iterator[tuple[str, Page]]:
+    for entry in sorted(folder.iterdir()):
         suffix = f".{entry.name.rpartition('.')[2]}"
         if entry.is_dir() and not entry.name.startswith((".", "_", "node_modules")):
             yield from _read(entry, f"{path}{entry.name}/")

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record (RFC 8446 §5.1)
 _BACKLOG = 1024
+_LAST_PORT = 65_535
 _USER_TIMEOUT = 20_000  # ms until unacknowledged data ends a connection
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # seconds, seconds, count
 _ACCEPT_PAUSE = 0.1  # seconds, when the process is out of file descriptors
@@ -115,37 +116,34 @@ class Port:
         peer, local = accepted.getpeername(), accepted.getsockname()
         return Arrival(
             address=host_and_port(peer)[0],
-            local=self._doors.origins.text(*host_and_port(local)),
-            opened_at=asyncio.get_running_loop().time(),
+            stranger_since=asyncio.get_running_loop().time(),
             origins=self._doors.origins.known_to(host_and_port(peer)[0], *host_and_port(local)),
         )
 
     def _turn_away(self, accepted: socket.socket) -> None:
         self._doors.counters.add(ErrorCode.TOO_MANY_CONNECTIONS)
         sentence = "There are too many connections from your address that are in no room."
-        error = Error(
-            code=ErrorCode.TOO_MANY_CONNECTIONS,
-            message=sentence,
-            retry_after=self._doors.limits.unadmitted,
-        )
-        with contextlib.suppress(OSError):
-            accepted.send(codec.encode(error) + b"\n")
+        retry_after = self._doors.limits.unadmitted
+        _say(accepted, ErrorCode.TOO_MANY_CONNECTIONS, sentence, retry_after)
         accepted.close()
 
     async def _welcome(self, accepted: socket.socket, arrival: Arrival) -> None:
         try:
-            async with asyncio.timeout_at(arrival.opened_at + self._doors.limits.first_bytes):
+            async with asyncio.timeout_at(arrival.stranger_since + self._doors.limits.first_bytes):
                 first = await _peek(accepted)
             arrival.tls = first == _TLS_HANDSHAKE and self._doors.tls is not None
-            async with asyncio.timeout_at(arrival.opened_at + self._doors.limits.unadmitted):
+            async with asyncio.timeout_at(arrival.stranger_since + self._doors.limits.unadmitted):
                 await self._connect(accepted, arrival)
-        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            self._doors.counters.add("silent" if isinstance(error, TimeoutError) else "broken")
-            arrival.leave_gate()
-            accepted.close()
+        except TimeoutError:
+            self._doors.counters.add("silent")
+            if not arrival.tls:  # inside an unfinished handshake nothing can be said
+                _say(accepted, ErrorCode.HELLO_TIMEOUT, self._doors.limits.silence())
+            _let_go(accepted, arrival)
+        except OSError:  # ssl.SSLError is one
+            self._doors.counters.add("broken")
+            _let_go(accepted, arrival)
         except asyncio.CancelledError:
-            arrival.leave_gate()
-            accepted.close()
+            _let_go(accepted, arrival)
             raise
 
     async def _connect(self, accepted: socket.socket, arrival: Arrival) -> None:
@@ -170,6 +168,19 @@ class Port:
             await loop.connect_accepted_socket(sniffer, accepted)
 
 
+def _say(
+    accepted: socket.socket, code: ErrorCode, sentence: str, retry_after: float | None = None
+) -> None:
+    error = Error(code=code, message=sentence, retry_after=retry_after)
+    with contextlib.suppress(OSError):
+        accepted.send(codec.encode(error) + b"\n")
+
+
+def _let_go(accepted: socket.socket, arrival: Arrival) -> None:
+    arrival.depart()
+    accepted.close()
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -188,14 +199,15 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _cannot_listen(host: str, port: int, error: OSError) -> UnavailableError:
     if error.errno == errno.EADDRINUSE:
+        other = PublicOrigins.text(host, port + 1 if port < _LAST_PORT else port - 1)
         return UnavailableError(
             "port_in_use",
             f"Port {port} on {host} is already in use.",
-            f"Stop the program that uses it, or choose another: --listen {host}:{port + 1}.",
+            f"Stop the program that uses it, or choose another: --listen {other}.",
         )
     return UnavailableError(
         "cannot_listen",
-        f"Cannot listen on {host}:{port}: {error.strerror}.",
+        f"Cannot listen on {PublicOrigins.text(host, port)}: {error.strerror}.",
         "Name an address of this machine and a port that you may use with --listen.",
     )
 

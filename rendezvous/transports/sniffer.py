@@ -50,7 +50,7 @@ class Sniffer(asyncio.Protocol):
         """The transport is ours for now; the first bytes have their deadline."""
         self._transport = cast(asyncio.Transport, transport)  # asyncio's promise, uvloop's too
         limit = max(self._limits.first_bytes, self._handshake_time())
-        self._arrival.set_deadline(self._arrival.opened_at + limit, self._expire)
+        self._arrival.set_deadline(self._arrival.stranger_since + limit, self._expire)
 
     def _handshake_time(self) -> float:
         # A TLS handshake over a slow line may have used the first bytes' time up.
@@ -68,7 +68,7 @@ class Sniffer(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """It went before it said anything."""
-        self._arrival.leave_gate()
+        self._arrival.depart()
 
     def abort(self) -> None:
         """Lets the connection go, unless it has been handed over."""
@@ -90,7 +90,7 @@ class Sniffer(asyncio.Protocol):
             if _tls_trouble.ready():
                 log.warning(
                     "Somebody tried TLS on a port without a certificate (%d more before)",
-                    _tls_trouble.take(),
+                    _tls_trouble.held,
                 )
         else:
             self._answer(ErrorCode.MALFORMED, "This is neither a JSON object nor HTTP.")
@@ -98,8 +98,7 @@ class Sniffer(asyncio.Protocol):
             self._transport.close()
 
     def _expire(self) -> None:
-        sentence = f"Nothing came within {self._limits.first_bytes:g} seconds."
-        self._answer(ErrorCode.HELLO_TIMEOUT, sentence)
+        self._answer(ErrorCode.HELLO_TIMEOUT, self._limits.silence())
         if self._transport is not None:
             self._transport.abort() if self._arrival.tls else self._transport.close()
 

@@ -36,7 +36,7 @@ class _LineProtocol(asyncio.Protocol):
 
     def __init__(self, lines: TcpLines, arrival: Arrival) -> None:
         self.id = new_connection_id()
-        self.opened_at = arrival.opened_at
+        self.stranger_since = arrival.stranger_since
         self.origins = arrival.origins
         self._lines = lines
         self._arrival = arrival
@@ -65,7 +65,7 @@ class _LineProtocol(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._end_input()
-        self._arrival.leave_gate()
+        self._arrival.depart()
         self._lost.set()
 
     # ── for the hub ──────────────────────────────────────────────────────────────────────────
@@ -81,6 +81,9 @@ class _LineProtocol(asyncio.Protocol):
     def admitted(self) -> None:
         self._arrival.leave_gate()
 
+    def unseated(self) -> None:
+        self._arrival.return_to_gate()
+
     def close(self) -> None:
         if not self._closing:
             self._closing = True
@@ -94,7 +97,7 @@ class _LineProtocol(asyncio.Protocol):
             self._reader.feed_eof()
 
     async def _serve(self) -> None:
-        await converse(self._lines.hub, self, self._messages(), self._lines.limits)
+        await converse(self._lines.hub, self, self._messages())
         await self._say_farewell()
 
     async def _messages(self) -> AsyncIterator[bytes]:
@@ -142,4 +145,4 @@ class ClearRefusal(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """It has read it, or not."""
-        self._arrival.leave_gate()
+        self._arrival.depart()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
 
 from rendezvous.relay.hub import Hub
 from rendezvous.transports.conversation import converse, new_connection_id
@@ -15,6 +15,7 @@ from rendezvous.transports.gate import Arrival, DoorLimits
 from rendezvous.wire import codec
 from rendezvous.wire.messages import MESSAGE_BYTES, Error
 
+SERVER = "porthole"  # and no versions of libraries
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -26,7 +27,8 @@ def same_origin(origin: str, host: str) -> bool:
         ports = page.port or default, served.port or default
     except (KeyError, ValueError):  # "null", another scheme, a port that is no number
         return False
-    return page.hostname == served.hostname and ports[0] == ports[1]
+    named = page.hostname is not None
+    return named and page.hostname == served.hostname and ports[0] == ports[1]
 
 
 class _Socket(web.WebSocketResponse):
@@ -54,7 +56,7 @@ class WebSocketConnection:
         abort: Callable[[], None],
     ) -> None:
         self.id = new_connection_id()
-        self.opened_at = arrival.opened_at
+        self.stranger_since = arrival.stranger_since
         self.origins = arrival.origins
         self._socket = socket
         self._arrival = arrival
@@ -80,6 +82,10 @@ class WebSocketConnection:
         """See relay.hub.Connection."""
         self._arrival.leave_gate()
 
+    def unseated(self) -> None:
+        """See relay.hub.Connection."""
+        self._arrival.return_to_gate()
+
     def close(self) -> None:
         """See relay.hub.Connection."""
         if not self._closing:
@@ -102,8 +108,8 @@ class WebSocketConnection:
             self._wake.clear()
             await self._wake.wait()
 
-    async def messages(self) -> AsyncIterator[bytes]:
-        """What the peer says; raises WireError when it cannot be read."""
+    async def messages(self) -> AsyncIterator[bytes | None]:
+        """What the peer says, None for a control frame; raises WireError if it is unreadable."""
         async for message in self._socket:
             if self._closing:
                 continue
@@ -111,8 +117,16 @@ class WebSocketConnection:
                 yield message.data.encode()
             elif message.type is WSMsgType.BINARY:
                 yield message.data
+            elif message.type in (WSMsgType.PING, WSMsgType.PONG):
+                yield None  # a ping is answered when the pace has let it through
+                await self._pong(message)
         if self._socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
             raise codec.too_large()
+
+    async def _pong(self, message: WSMessage) -> None:
+        if message.type is WSMsgType.PING:
+            with contextlib.suppress(ConnectionError):  # the peer was faster
+                await self._socket.pong(message.data)
 
 
 async def serve(
@@ -120,13 +134,17 @@ async def serve(
 ) -> web.StreamResponse:
     """Holds the conversation of one WebSocket until its end."""
     socket = _Socket(
-        max_msg_size=MESSAGE_BYTES + 1, compress=False, timeout=limits.linger, autoclose=True
+        max_msg_size=MESSAGE_BYTES + 1,
+        compress=False,
+        timeout=limits.linger,
+        autoping=False,  # aiohttp would answer pings as fast as they come
     )
+    socket.headers[hdrs.SERVER] = SERVER
     await socket.prepare(request)
     arrival.cancel_deadline()  # the core has deadlines of its own from here on
     connection = WebSocketConnection(socket, arrival, limits, partial(_abort, request))
     writer = asyncio.create_task(_write(connection, request))
-    await converse(hub, connection, connection.messages(), limits)
+    await converse(hub, connection, connection.messages())
     connection.close()
     await asyncio.wait((writer,), timeout=2 * limits.linger)
     writer.cancel()

@@ -51,6 +51,7 @@ class ErrorCode(StrEnum):
     ORIGIN_UNKNOWN = "origin_unknown"
     ROOM_MALFORMED = "room_malformed"
     ROOM_UNAVAILABLE = "room_unavailable"
+    TOO_MANY_ROOMS = "too_many_rooms"
     ROOM_UNKNOWN = "room_unknown"
     ROOM_FULL = "room_full"
     SUPERSEDED = "superseded"
@@ -77,7 +78,6 @@ class EndReason(StrEnum):
     OFFER_REFUSED = "offer_refused"  # the camera could not use the offer; the message says why
     CAMERA_FULL = "camera_full"
     FORMAT_CHANGED = "format_changed"  # the camera's streams are others now: join again
-    SERVER_STOPPED = "server_stopped"
 
 
 class SourceState(StrEnum):

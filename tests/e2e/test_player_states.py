@@ -1,6 +1,7 @@
 """The player in a real browser, before a rendezvous that does what the test says."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -22,10 +23,25 @@ BUTTONS = (
     "Tap to hear",
 )
 
-FRAMES = (
-    "document.querySelector('porthole-player').video.getVideoPlaybackQuality().totalVideoFrames"
-)
+PLAYER = "document.querySelector('porthole-player')"
+FRAMES = f"{PLAYER}.video.getVideoPlaybackQuality().totalVideoFrames"
 MORE_FRAMES = f"(before) => {FRAMES} > before + 10"
+EMBEDDED = (
+    '<!doctype html><script type="module" src="{url}/porthole-player.js"></script>'
+    f'<porthole-player room="MyRoom" secret="{SECRET}"></porthole-player>'
+)
+OBSERVE = f"""() => {{
+  window.written = [];
+  const status = {PLAYER}.shadowRoot.querySelector('.status');
+  const note = (changes) => written.push(...changes.map(({{ target }}) => target.className));
+  new MutationObserver(note).observe(status, {{ subtree: true, childList: true }});
+}}"""
+RING = """() => {
+  let focused = document.activeElement;
+  while (focused.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+  return focused === document.body || (outlineStyle === 'solid' && outlineWidth === '3px');
+}"""
 STILL = """() => {
   const still = document.querySelector('porthole-player').shadowRoot.querySelector('.still');
   const [r, g, b] = still.getContext('2d').getImageData(5, 5, 1, 1).data;
@@ -164,8 +180,7 @@ async def test_signalling_that_is_lost_does_not_touch_the_picture(
     await rendezvous.refuse()
     await page.wait_for_function(MORE_FRAMES, arg=await page.evaluate(FRAMES))
     await rendezvous.listen()
-    async with page.expect_websocket(lambda socket: socket.url.endswith("/ws")):
-        pass
+    await rendezvous.hears("resume")
     await page.wait_for_function(MORE_FRAMES, arg=await page.evaluate(FRAMES))
     assert rendezvous.heard_types().count("resume") == 1
     assert rendezvous.heard_types().count("join") == 1
@@ -215,6 +230,84 @@ async def test_everything_has_a_name_and_a_size_for_fingers(
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+async def test_a_room_of_a_key_is_shown_short_and_read_whole(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """32 characters say nothing to the eye; a screen reader and the tooltip have them all."""
+    room = "k7q2mzr4t5xw3ya6bcde2fgh7ijl4mno"
+    await page.goto(f"{rendezvous.url}/#{room}")
+    heading = page.get_by_role("heading", name=room)
+    await expect(heading).to_have_text("k7q2mz…jl4mno")
+    await expect(heading).to_have_attribute("title", room)
+    await expect(page.locator("#copy-note")).to_contain_text("public")
+
+
+async def test_the_status_is_written_once_for_each_state(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """A screen reader reads whatever is written to it, also when the words are the same."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    await page.keyboard.press("s")
+    await page.evaluate(OBSERVE)
+    panel = page.get_by_role("region", name="Statistics")
+    for _ in range(2):
+        await panel.locator("dl").evaluate("(list) => list.replaceChildren()")
+        await expect(panel).to_contain_text("640 × 360")
+    assert await page.evaluate("window.written") == []
+    await rendezvous.set_source("lost", "source_unreachable")
+    await says(page, "The camera does not answer")
+    assert await page.evaluate("window.written.filter((word) => word === 'word').length") == 1
+
+
+async def test_everything_that_takes_the_focus_has_a_name(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """As the accessibility tree tells it, and with a ring that can be seen."""
+    await watch(page, rendezvous)
+    await expect(page.get_by_role("button", name="Tap to hear")).to_be_visible()
+    client = await page.context.new_cdp_session(page)
+    nodes = (await client.send("Accessibility.getFullAXTree"))["nodes"]
+    focusable = [node for node in nodes if _property(node, "focusable")]
+    assert len(focusable) >= 9
+    assert [node for node in focusable if not node["name"]["value"]] == []
+    for _ in range(8):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(RING)
+
+
+def _property(node: dict[str, Any], name: str) -> Any:
+    properties = node.get("properties", [])
+    return next((p["value"]["value"] for p in properties if p["name"] == name), None)
+
+
+async def test_nothing_shines_through_in_high_contrast(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """Forced colours keep a background's transparency: text over a picture would drown."""
+    await page.emulate_media(forced_colors="active")
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    for selector in (".chip", ".bar button", ".call"):
+        element = page.locator(f"porthole-player {selector}").first
+        colour = await element.evaluate("(element) => getComputedStyle(element).backgroundColor")
+        assert colour.startswith("rgb("), selector
+
+
+async def test_the_big_button_leaves_also_where_nothing_may_move(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """It goes by an animation, which the wish for less motion must not keep from ending."""
+    await page.emulate_media(reduced_motion="reduce")
+    await watch(page, rendezvous)
+    hear = page.get_by_role("button", name="Tap to hear")
+    await expect(hear).to_be_visible()
+    await page.locator("porthole-player .call").evaluate(
+        "(call) => call.getAnimations().forEach((animation) => animation.finish())"
+    )
+    await expect(hear).to_be_hidden()
+
+
 async def test_keys_and_the_big_button_work(page: Page, rendezvous: ScriptedRendezvous) -> None:
     """M and the button for sound, S for real figures, F for the whole screen."""
     await watch(page, rendezvous)
@@ -226,6 +319,10 @@ async def test_keys_and_the_big_button_work(page: Page, rendezvous: ScriptedRend
     panel = page.get_by_role("region", name="Statistics")
     await expect(panel).to_contain_text("640 × 360")
     await expect(panel).to_contain_text("Direct over UDP")
+    await page.evaluate(f"{PLAYER}.stop()")
+    await expect(panel).to_contain_text("Picture–")
+    await page.evaluate(f"{PLAYER}.start()")
+    await expect(panel).to_contain_text("640 × 360")
     await page.keyboard.press("f")
     await expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()
     await page.keyboard.press("f")
@@ -257,20 +354,72 @@ async def test_whoever_goes_says_so_and_is_live_again_on_return(
     await says(page, "Live")
 
 
+async def test_the_page_decides_whether_to_watch(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """Only ``start`` ends a ``stop``; what changes nothing, or moves the player, ends nothing."""
+    await watch(page, rendezvous)
+    await says(page, "Live")
+    await page.evaluate(f"{PLAYER}.room = 'MyRoom'; {PLAYER}.secret = '{SECRET}'")
+    await page.wait_for_function(MORE_FRAMES, arg=await page.evaluate(FRAMES))
+    assert rendezvous.heard_types().count("join") == 1
+    await page.evaluate(f"{PLAYER}.stop()")
+    for change in (
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))",
+        f"{PLAYER}.room = 'Another'",
+        f"document.body.append({PLAYER})",
+    ):
+        await page.evaluate(change)
+        await page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+        assert await page.evaluate(f"{PLAYER}.state") == "idle", change
+    await page.evaluate(f"{PLAYER}.start()")
+    await says(page, "Live")
+    await page.evaluate(f"document.body.prepend({PLAYER})")
+    await says(page, "Live")
+    assert [m["room"] for m in rendezvous.heard if m["type"] == "join"] == [
+        "MyRoom",
+        "Another",
+        "Another",
+    ]
+
+
+async def test_a_page_without_controls_shows_none(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """The big button goes at once, with ``controls`` and with ``muted``, and comes back."""
+    await watch(page, rendezvous)
+    hear = page.get_by_role("button", name="Tap to hear")
+    for name in ("controls", "muted"):
+        await expect(hear).to_be_visible()
+        await page.evaluate(f"{PLAYER}.setAttribute('{name}', 'off')")
+        await expect(hear).to_be_hidden()
+        await page.evaluate(f"{PLAYER}.removeAttribute('{name}')")
+    await expect(hear).to_be_visible()
+
+
 async def test_another_site_embeds_the_player_and_its_markup_keeps_no_secret(
     page: Page, rendezvous: ScriptedRendezvous
 ) -> None:
     """One script and one element; the secret goes neither to the server nor into the page."""
-    rendezvous.site = (
-        f'<!doctype html><script type="module" src="{rendezvous.url}/porthole-player.js"></script>'
-        f'<porthole-player room="MyRoom" secret="{SECRET}"></porthole-player>'
-    )
+    rendezvous.site = EMBEDDED.format(url=rendezvous.url)
     # Another name is another origin; a real other site would need the visitor's permission to
     # reach the loopback at all (Local Network Access).
     await page.goto(f"{rendezvous.url.replace('127.0.0.1', 'localhost')}/site.html")
     await says(page, "Live")
     assert SECRET not in await page.content()
     assert SECRET not in str(rendezvous.heard)
+
+
+async def test_a_site_that_the_server_does_not_know_is_told_of_the_option(
+    page: Page, rendezvous: ScriptedRendezvous
+) -> None:
+    """The server's 403 is hidden from scripts: the network is not to blame alone."""
+    rendezvous.allows_others = False
+    rendezvous.site = EMBEDDED.format(url=rendezvous.url)
+    await page.goto(f"{rendezvous.url.replace('127.0.0.1', 'localhost')}/site.html")
+    await says(page, "--allow-origin")
+    rendezvous.allows_others = True
+    await says(page, "Live")
 
 
 async def test_a_link_can_be_pasted(page: Page, rendezvous: ScriptedRendezvous) -> None:

@@ -45,14 +45,16 @@ async def watching(
         yield camera, page
 
 
+@pytest.mark.timeout(150)
 async def test_an_rtsp_camera_is_seen_and_heard_in_step(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
     with rtsp_camera("plain") as camera:
         async with watching(rendezvous, camera.url, chromium, tmp_path) as (_, page):
             await Player(page).live()
-            # A receiver needs some reports of the sender before it knows sound from picture.
-            await until(lambda: _in_step(page), within=40)
+            # A receiver needs some reports of the sender before it knows sound from picture, and
+            # a busy machine longer than others.
+            await until(lambda: _in_step(page), within=90)
             pictures = await probe.pictures(page, seconds=3)
             assert pictures.moves
             assert pictures.rate >= 25

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { fragment, parseFragment, parseLink } from '../../player/link.js';
+import { fragment, parseFragment, parseLink, shortened } from '../../player/link.js';
 
 const { room_ids: rooms } = JSON.parse(readFileSync(new URL('../wire/identity.json', import.meta.url), 'utf8'));
 const SECRET = 'dmlld2VyLXNlY3JldC0wMQ';
@@ -29,4 +29,10 @@ test('a pasted link may be whole, only its end, escaped or surrounded by space',
   for (const text of [`http://host:4545/#MyRoom.${SECRET}`, `MyRoom.${SECRET}`, ` #MyRoom%2E${SECRET}\n`]) {
     assert.deepEqual(parseLink(text), link);
   }
+});
+
+test('the room of a key is shortened in the middle, a chosen name is not', () => {
+  assert.equal(shortened('k7q2mzr4t5xw3ya6bcde2fgh7ijl4mno'), 'k7q2mz…jl4mno');
+  const chosen = 'The-camera-over-the-door-of-the-barn';
+  assert.equal(shortened(chosen), chosen);
 });

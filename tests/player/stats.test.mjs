@@ -37,12 +37,12 @@ test('rates are those of the time between two reports', () => {
   assert.deepEqual([told.width, told.height, told.codec, told.frames], [640, 360, 'H264', 37]);
 });
 
-test('the latency is the jitter buffer, the decoder and half a round trip', () => {
+test('from the sending to the picture: half a round trip, the jitter buffer and the decoder', () => {
   const told = figures(BEFORE, after());
   about(told.jitterBuffer, 0.01);
   about(told.decode, 0.002);
   about(told.roundTrip, 0.02);
-  about(told.latency, 0.01 + 0.002 + 0.01);
+  about(told.transit, 0.01 + 0.002 + 0.01);
 });
 
 test('of several pairs that succeeded the selected one counts', () => {
@@ -66,7 +66,7 @@ test('the first report, and one without anything in it, leave open what they can
   const first = figures(null, BEFORE);
   assert.deepEqual([first.framesPerSecond, first.videoBitrate], [null, null]);
   const empty = figures(null, reportOf([]));
-  assert.deepEqual([empty.frames, empty.latency, empty.path, empty.width], [0, null, null, null]);
+  assert.deepEqual([empty.frames, empty.transit, empty.path, empty.width], [0, null, null, null]);
 });
 
 test('late packets that make the count of lost ones shrink are no negative loss', () => {

@@ -300,7 +300,15 @@ scene('ICE servers that the browser does not take are said to be no way, and tri
   await it.says(SESSION);
   assert.deepEqual([it.state, it.reason], ['reconnecting', 'offer_failed']);
   await world.pass(0);
-  assert.deepEqual(world.socket.said.slice(2), ['join']);
+  assert.deepEqual(world.socket.said.slice(2), ['end', 'join']);
+});
+
+scene('a browser that cannot offer what it promised leaves no connection and no session behind', async (it, world) => {
+  await it.join();
+  world.refusesCodecs = true;
+  await it.says(SESSION);
+  assert.deepEqual([it.state, it.reason, world.peer.closed], ['reconnecting', 'offer_failed', true]);
+  assert.deepEqual(world.socket.sent.at(-1), { type: 'end', session: 's1', reason: 'offer_failed' });
 });
 
 scene('what the camera said before signalling was lost is not believed afterwards', async (it, world) => {
@@ -324,6 +332,16 @@ scene('a page that may not connect at all says so', async (it) => {
   };
   it.viewer.start();
   assert.deepEqual([it.state, it.reason], ['ended', 'server_forbidden']);
+});
+
+scene('a server that does not answer is told apart from one that may not want this page', async (it, world) => {
+  it.viewer.start();
+  world.socket.breaks();
+  assert.deepEqual([it.state, it.reason], ['joining', 'server_unreachable']);
+  globalThis.location.host = 'another.example';
+  await world.pass(400);
+  world.socket.breaks();
+  assert.equal(it.reason, 'server_elsewhere_unreachable');
 });
 
 scene('whoever leaves says so and leaves nothing behind', async (it, world) => {

@@ -18,7 +18,7 @@ const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(
 const NOT_OURS = new Set([
   'claim_invalid', 'origin_unknown', 'room_unavailable', 'superseded', 'session_unknown', 'too_many_candidates',
   'tls_not_configured', 'malformed', 'unknown_type', 'message_too_large', 'hello_first', 'hello_timeout', 'idle_timeout',
-  'too_slow', 'not_allowed', 'internal',
+  'too_slow', 'not_allowed', 'internal', 'too_many_rooms',
 ]);
 
 function assertSentence(text) {
@@ -42,6 +42,12 @@ test('every error that a viewer may meet has words of its own', () => {
     assert.notEqual(words.title, general, code);
     assertSentence(words.detail);
   }
+});
+
+test('a page of another site is told of the option that lets it in', () => {
+  const words = (code) => describe({ ...VIEW, state: 'joining', reason: { code, message: '' } }).detail;
+  assert.match(words('server_elsewhere_unreachable'), /--allow-origin/);
+  assert.doesNotMatch(words('server_unreachable'), /--allow-origin/);
 });
 
 test('every ending that a viewer may meet has words of its own', () => {
@@ -98,10 +104,10 @@ test('figures are told with units, and what is not known as a dash', () => {
   const told = Object.fromEntries(rows({
     width: 1280, height: 720, codec: 'H264', frames: 90, framesPerSecond: 29.97, dropped: 0, freezes: 1,
     videoBitrate: 2_050_000, audioBitrate: 64_000, loss: 0.0123, jitterBuffer: 0.0121, roundTrip: 0.0004,
-    decode: 0.002, latency: 0.0143, path: 'relayed', protocol: 'TCP',
+    decode: 0.002, transit: 0.0143, path: 'relayed', protocol: 'TCP',
   }));
   assert.deepEqual(told, {
-    Latency: 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    'Network and browser': 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
     Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
     'Jitter buffer': '12 ms', Freezes: '1',
   });

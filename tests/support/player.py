@@ -50,6 +50,10 @@ class Player:
     async def _more_than(self, count: int) -> bool:
         return await self.frames() > count
 
+    async def stream(self) -> str:
+        """The name of the stream on the screen: another connection brings another one."""
+        return str(await self.page.evaluate(f"{_PLAYER}.video.srcObject.id"))
+
     async def stats(self) -> dict[str, Any]:
         """The figures of the statistics panel."""
         return dict(await until(lambda: self.page.evaluate(f"{_PLAYER}.stats()")))

@@ -1,4 +1,8 @@
-"""The core on a table: connections, a store that answers at once, and a clock that we turn."""
+"""The core on a table: connections, a store, and a clock that we turn.
+
+The store answers at once, or with ``slow`` when ``store_answers`` is called: the question was
+answered in its order, and the answer reaches the core late.
+"""
 
 import itertools
 from collections.abc import Iterable
@@ -16,6 +20,7 @@ from rendezvous.rooms.effects import (
     LookUpRoom,
     ReleaseRoom,
     Send,
+    Unseat,
 )
 from rendezvous.rooms.facts import (
     ClaimRefused,
@@ -25,7 +30,6 @@ from rendezvous.rooms.facts import (
     MessageReceived,
     RoomClaimed,
     RoomLookedUp,
-    TimePassed,
 )
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire.identity import ConnectionId, Owner, RoomId
@@ -33,6 +37,7 @@ from rendezvous.wire.messages import (
     Answer,
     ClientMessage,
     Error,
+    ErrorCode,
     Hello,
     Joined,
     Offer,
@@ -60,6 +65,8 @@ class Actor:
     told: list[ServerMessage] = field(default_factory=list)
     closed: bool = False
     bound: RoomId | None = None
+    seated: bool = False
+    """Whether it has a place in that room, as its transport believes."""
     waiting: bool = False
     """What it has been told last: that it waits."""
 
@@ -114,13 +121,16 @@ class Scene:
         self.epoch = 0
         self.released: list[ReleaseRoom] = []
         self.drops: list[str] = []
+        self.slow = False
+        self.answers: list[Fact] = []
+        """What the store has answered, and the core has not heard yet."""
         self._numbers = itertools.count()
 
-    def opens(self, *, hello: bool = True) -> Actor:
-        """A new connection."""
+    def opens(self, *, hello: bool = True, after: float = 0.0) -> Actor:
+        """A new connection, ``after`` seconds from when its socket was accepted."""
         actor = Actor(self, ConnectionId(f"connection-{next(self._numbers):011d}"))
         self.actors[actor.id] = actor
-        self.happens(ConnectionOpened(actor.id, self.now, frozenset({ORIGIN})))
+        self.happens(ConnectionOpened(actor.id, self.now - after, frozenset({ORIGIN})))
         return actor.says(Hello(version=1)) if hello else actor
 
     def camera(self, room: str, key: Key, **options: object) -> Actor:
@@ -146,7 +156,15 @@ class Scene:
     def passes(self, seconds: float) -> None:
         """Time goes by at once: deadlines come."""
         self.now += seconds
-        self.happens(TimePassed())
+        for fact in self.core.due(self.now):
+            self.happens(fact)
+
+    def store_answers(self, which: int = 0) -> None:
+        """The core hears one answer of the store; those of one connection come in order."""
+        chosen = self.answers[which % len(self.answers)]
+        first = next(a for a in self.answers if _asker(a) == _asker(chosen))
+        self.answers.remove(first)
+        self.happens(first)
 
     def passes_alive(self, seconds: float, *alive: Actor) -> None:
         """Time goes by in small steps, and these peers answer every ping."""
@@ -170,12 +188,17 @@ class Scene:
                     self.actors[effect.connection].closed = True
                 case Bind():
                     self.actors[effect.connection].bound = effect.room
+                    self.actors[effect.connection].seated = True
+                case Unseat():
+                    self.actors[effect.connection].seated = False
                 case ReleaseRoom():
                     self.released.append(effect)
                 case Drop():
                     self.drops.append(effect.name)
                 case ClaimRoom() | LookUpRoom():
-                    self.happens(self._ask(effect))
+                    self.answers.append(self._ask(effect))
+                    if not self.slow:
+                        self.store_answers()
 
     def _deliver(self, effect: Send) -> None:
         actor = self.actors[effect.connection]
@@ -199,7 +222,11 @@ class Scene:
     def _claim(self, effect: ClaimRoom) -> Fact:
         room = RoomId(effect.claim.room)
         if self.store.get(room, (effect.owner,))[0] != effect.owner:
-            return ClaimRefused(effect.connection)
+            return ClaimRefused(effect.connection, ErrorCode.ROOM_UNAVAILABLE, "Not yours.")
         self.store[room] = (effect.owner, effect.claim.verifier)
         self.epoch += 1
         return RoomClaimed(effect.connection, effect.claim, self.epoch)
+
+
+def _asker(answer: Fact) -> ConnectionId | None:
+    return getattr(answer, "connection", None)

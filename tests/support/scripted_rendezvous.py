@@ -22,6 +22,8 @@ from aiortc.mediastreams import AudioStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from av import VideoFrame
 
+from tests.support.waiting import until
+
 PLAYER = Path(__file__).parents[2] / "player"
 CONNECTION = "Y29ubmVjdGlvbi0wMDAwMQ"
 NONCE = "bm9uY2UtMDAwMDAwMDAwMQ"
@@ -86,6 +88,7 @@ class ScriptedRendezvous:
     heard: list[Json] = field(default_factory=list)
     cameras: list[Camera] = field(default_factory=list)
     knows_sessions: bool = True
+    allows_others: bool = True  # pages of other origins
     url: str = ""
     site: str = ""  # a page of somebody's own, at /site.html
     _sockets: set[web.WebSocketResponse] = field(default_factory=set)
@@ -159,10 +162,19 @@ class ScriptedRendezvous:
         """The types of everything that viewers said, in order."""
         return [message["type"] for message in self.heard]
 
+    async def hears(self, kind: str) -> None:
+        """Waits until a viewer says something of this type."""
+        await until(lambda: self._has_heard(kind))
+
+    async def _has_heard(self, kind: str) -> bool:
+        return kind in self.heard_types()
+
     async def _site_page(self, _request: web.Request) -> web.Response:
         return web.Response(text=self.site, content_type="text/html")
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        if not self.allows_others and urlsplit(request.headers["Origin"]).netloc != request.host:
+            raise web.HTTPForbidden
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.add(socket)

@@ -48,7 +48,7 @@ class Viewer:
 
     def __init__(self, hub: Hub, room: str, connection: ConnectionId) -> None:
         self.id = connection
-        self.opened_at = asyncio.get_running_loop().time()
+        self.stranger_since = asyncio.get_running_loop().time()
         self.origins: frozenset[str] = frozenset()
         self.on_gone: Callable[[], object] = lambda: None
         self._hub = hub
@@ -76,6 +76,9 @@ class Viewer:
 
     def admitted(self) -> None:
         """See relay.hub.Connection."""
+
+    def unseated(self) -> None:
+        """See relay.hub.Connection; the end of its session is on its way, and it leaves then."""
 
     def close(self) -> None:
         """See relay.hub.Connection."""

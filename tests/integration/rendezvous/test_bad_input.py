@@ -10,11 +10,13 @@ import pytest
 import pytest_asyncio
 
 from rendezvous.rooms.limits import Limits
+from rendezvous.transports import http
 from rendezvous.transports.gate import DoorLimits
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     MESSAGE_BYTES,
     Answer,
+    End,
     Error,
     Join,
     Ping,
@@ -34,12 +36,13 @@ from tests.support.peers import (
     open_wire,
 )
 from tests.support.server import Running, running_server
+from tests.support.waiting import until
 
 KEY = Key()
 ROOM = "MyRoom"
 INVALID = json.loads((Path(__file__).parents[2] / "wire" / "invalid.json").read_text())["inputs"]
-SHORT = Limits(hello=0.3, unadmitted=0.6, ping=0.2, idle=0.6)
-SHORT_DOORS = DoorLimits(first_bytes=0.3, unadmitted=0.6, page_grace=0.3, linger=0.1)
+SHORT = Limits(hello=0.25, unadmitted=0.45, ping=0.15, idle=0.45)
+SHORT_DOORS = DoorLimits(first_bytes=0.25, page_grace=0.25, linger=0.1)
 
 
 def _bytes(case: dict[str, object]) -> bytes:
@@ -144,6 +147,10 @@ async def test_a_camera_that_half_closes_still_hears_the_answers(running: Runnin
 
 # ── silence and trickles ─────────────────────────────────────────────────────────────────────
 
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 TRICKLES = {
     "nothing": b"",
     "half a hello": b'{"type":"hello",',
@@ -152,10 +159,7 @@ TRICKLES = {
     "endless headers": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Slow: 1\r\n" * 100,
     "a body that was announced": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
     + b"x" * 100,
-    "a WebSocket that says nothing": (
-        b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    ),
+    "a WebSocket that says nothing": UPGRADE,
 }
 
 
@@ -177,6 +181,46 @@ async def test_who_trickles_is_gone_in_time(hurried: Running, name: str) -> None
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     writer.close()
+
+
+SENTENCES = {
+    "nothing": (b"", b"hello_timeout"),
+    "half a method": (b"GE", b"hello_timeout"),
+    "half a hello": (b'{"type"', b"hello_timeout"),
+    "half a request": (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408 Request Timeout"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SENTENCES))
+async def test_who_comes_to_no_point_is_told_before_it_is_closed(
+    hurried: Running, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words of what it seems to speak, and not by a timer that has none."""
+    monkeypatch.setattr(http, "_KEEPALIVE", 0.1)
+    sent, expected = SENTENCES[name]
+    reader, writer = await asyncio.open_connection(hurried.host, hurried.port)
+    writer.write(sent)
+    assert expected in await read_to_end(reader)
+    writer.close()
+
+
+async def test_hello_counts_from_the_upgrade_of_a_connection_that_fetched_a_page() -> None:
+    """A browser keeps its connection, and upgrades it when the page comes to it."""
+    limits = Limits(hello=0.5, unadmitted=0.5)
+    doors = DoorLimits(page_grace=2.0, linger=0.1)
+    async with running_server(limits=limits, door_limits=doors) as running:
+        reader, writer = await asyncio.open_connection(running.host, running.port)
+        clock = asyncio.get_running_loop().time
+        opened = clock()
+        while clock() < opened + 0.8:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"}")
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        upgraded = clock()
+        assert b"hello_timeout" in await read_to_end(reader)
+        assert clock() - upgraded > 0.4
+        writer.close()
 
 
 async def test_a_second_request_is_not_waited_for_longer(hurried: Running) -> None:
@@ -251,8 +295,8 @@ async def _until_welcome(host: str, port: int) -> None:
 
 async def test_who_talks_too_fast_is_read_more_slowly_and_loses_nothing() -> None:
     """20 a second and bursts of 60 in the product; smaller here."""
-    doors = DoorLimits(messages_per_second=50, burst=10, linger=0.1)
-    async with running_server(door_limits=doors) as running:
+    limits = Limits(messages_per_second=50, burst=10)
+    async with running_server(limits=limits) as running:
         for transport in ("tcp", "ws"):
             async with connect(running.host, running.port, transport=transport) as peer:
                 started = asyncio.get_running_loop().time()
@@ -263,12 +307,73 @@ async def test_who_talks_too_fast_is_read_more_slowly_and_loses_nothing() -> Non
                 assert asyncio.get_running_loop().time() - started > 0.5
 
 
+async def test_control_frames_cost_as_much_as_messages() -> None:
+    """Pings and pongs of WebSocket are paced like everything else, and pings still answered."""
+    limits = Limits(messages_per_second=50, burst=10)
+    async with (
+        running_server(limits=limits) as running,
+        connect(running.host, running.port, transport="ws") as peer,
+    ):
+        assert isinstance(peer.wire, WebSocketWire)
+        started = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await peer.wire.socket.ping()
+            await peer.wire.socket.pong()
+        await peer.send(Ping())
+        await peer.expect(Pong)
+        assert asyncio.get_running_loop().time() - started > 0.5
+
+
+async def test_a_websocket_ping_is_answered(running: Running) -> None:
+    """With its own payload (RFC 6455 §5.5.3)."""
+    reader, writer = await asyncio.open_connection(running.host, running.port)
+    writer.write(UPGRADE + b"\x89\x82\0\0\0\0hi")
+    await reader.readuntil(b"\r\n\r\n")
+    async with asyncio.timeout(peers.DEADLINE):
+        assert await reader.readexactly(4) == b"\x8a\x02hi"
+    writer.close()
+
+
+async def test_a_viewer_without_a_place_counts_as_a_stranger_again() -> None:
+    """Until it joins again, or leaves."""
+    async with (
+        running_server() as running,
+        connect(running.host, running.port) as camera,
+    ):
+        await claim(camera, KEY, ROOM)
+        gate = running.server.gate
+        async with connect(running.host, running.port, transport="ws") as viewer:
+            for strangers in (0, 0):
+                session = await peers.joined(viewer, ROOM)
+                assert gate.strangers == strangers
+                await viewer.send(End(session=session.session, reason="left"))
+                await viewer.send(Ping())
+                await viewer.expect(Pong)
+                assert gate.strangers == 1
+        await until(lambda: gate.strangers == 0)
+
+
+async def test_a_key_has_a_bounded_number_of_rooms() -> None:
+    """Its owner is told how many, and what can be done."""
+    async with (
+        running_server(rooms_per_key=1) as running,
+        connect(running.host, running.port) as camera,
+        connect(running.host, running.port) as second,
+    ):
+        await claim(camera, KEY, ROOM)
+        await second.send(
+            peers.signed_claim(second.welcome, KEY, room="Other", origin=second.origin)
+        )
+        assert "--rooms-per-key" in (await second.refused("too_many_rooms")).message
+
+
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
 async def test_who_does_not_read_is_let_go_and_memory_stays_bounded(transport: Transport) -> None:
     """Its output is queued up to a limit; then it is closed."""
-    doors = DoorLimits(unread_output=1 << 16, messages_per_second=1e6, linger=0.1)
+    doors = DoorLimits(unread_output=1 << 16, linger=0.1)
+    limits = Limits(messages_per_second=1_000_000)
     async with (
-        running_server(door_limits=doors) as running,
+        running_server(limits=limits, door_limits=doors) as running,
         connect(running.host, running.port) as camera,
         connect(running.host, running.port, transport=transport) as viewer,
     ):
@@ -329,6 +434,7 @@ async def test_a_malformed_room_is_named(running: Running) -> None:
         ("https://friend.example.org", 101),
         ("https://FRIEND.example.org", 101),
         ("https://friend.example.org:8443", 403),
+        ("https://other.example.org", 101),
         ("https://foe.example.org", 403),
         ("null", 403),
         ("http://127.0.0.1:1", 403),
@@ -338,7 +444,9 @@ async def test_a_malformed_room_is_named(running: Running) -> None:
 async def test_the_origin_of_a_page_is_checked(origin: str | None, status: int) -> None:
     """Same origin, or named with --allow-origin; programs have none."""
     async with (
-        running_server(allow_origin=("https://friend.example.org",)) as running,
+        running_server(
+            allow_origin=("https://friend.example.org", "https://Other.example.org:443")
+        ) as running,
         aiohttp.ClientSession() as session,
     ):
         host = f"{running.host}:{running.port}"

@@ -1,6 +1,8 @@
 """The page, its files, health, and what the port says to clear and to TLS traffic."""
 
 import asyncio
+import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +11,19 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from rendezvous.program.errors import UnavailableError
+from rendezvous.transports import pages
+from rendezvous.transports.pages import player_files
 from rendezvous.wire import codec
 from rendezvous.wire.messages import Error, Ping, Pong
 from tests.support import peers
 from tests.support.peers import Key, claim, connect, open_wire
 from tests.support.server import Running, running_server
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+)
 
 
 @pytest_asyncio.fixture
@@ -124,6 +134,51 @@ async def test_malformed_requests_get_a_status(running: Running, request_: bytes
     async with connect(running.host, running.port) as peer:
         await peer.send(Ping())
         await peer.expect(Pong)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /<secret> HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n<secret>\r\n\r\n",
+        UPGRADE + b"<secret>\r\n\r\n",
+        UPGRADE + b"AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    ],
+)
+async def test_answers_name_no_library_and_repeat_nothing(
+    running: Running, request_: bytes
+) -> None:
+    """Neither the good nor the bad ones."""
+    reader, writer = await asyncio.open_connection(running.host, running.port)
+    writer.write(request_)
+    async with asyncio.timeout(peers.DEADLINE):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if length := re.search(rb"Content-Length: (\d+)", answer):
+            answer += await reader.readexactly(int(length[1]))
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    assert b"Server: porthole\r\n" in answer
+    assert b"<secret>" not in answer
+    assert b"aiohttp" not in answer
+    assert b"Python" not in answer
+
+
+def test_another_module_named_player_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is found beside the server's own package, whatever the path of modules is."""
+    (tmp_path / "player.py").write_text("raise SystemExit('this was run')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert (player_files() / "page.js").is_file()
+
+
+def test_a_player_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the cure, before a port is opened."""
+    monkeypatch.setattr(pages, "_PACKAGE", tmp_path / "rendezvous")
+    with pytest.raises(UnavailableError) as caught:
+        player_files()
+    assert caught.value.code == "player_missing"
 
 
 # ── TLS ──────────────────────────────────────────────────────────────────────────────────────

@@ -1,18 +1,36 @@
 """What the hub guards: defects stay with their connection, the store's failures are named."""
 
+import asyncio
+import contextlib
 import logging
-from typing import Any, NoReturn
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from rendezvous.rooms import core
+from rendezvous.relay import registry
+from rendezvous.rooms import cameras, connections, core
+from rendezvous.rooms.book import Book, Peer
 from rendezvous.rooms.effects import Send
-from rendezvous.stores.contract import StoreUnavailableError
+from rendezvous.rooms.limits import Limits
+from rendezvous.stores.contract import Binding, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
-from rendezvous.wire.identity import ConnectionId, RoomId
-from rendezvous.wire.messages import End, Ping, Pong, Source
-from tests.support.peers import LIVE, Key, claim, connect, joined, proven_join, signed_claim
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId
+from rendezvous.wire.messages import MESSAGE_BYTES, End, Ping, Pong, Source
+from tests.support.peers import (
+    LIVE,
+    Key,
+    Transport,
+    claim,
+    connect,
+    joined,
+    proven_join,
+    signed_claim,
+)
 from tests.support.server import running_server
+from tests.support.waiting import until
 
 ONE_LOOP = True
 
@@ -25,10 +43,17 @@ class FailingStore(EmbeddedStore):
 
     failing = False
 
-    async def _run(self, work: Any) -> Any:
+    def _require_disk(self) -> None:
         if self.failing:
             raise StoreUnavailableError("The disk is gone.")
-        return await super()._run(work)
+
+    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
+        self._require_disk()
+        return await super().claim(room, owner, verifier)
+
+    async def look_up(self, room: RoomId) -> Binding | None:
+        self._require_disk()
+        return await super().look_up(room)
 
 
 async def test_a_defect_stays_with_its_connection(
@@ -94,3 +119,98 @@ async def test_a_message_of_another_room_is_never_delivered(
         await camera.expect(Pong)
         assert running.server.counters.totals["cross_room"] == 1
     assert "dropped" in caplog.text
+
+
+# ── defects and delays ───────────────────────────────────────────────────────────────────────
+
+
+async def test_a_defect_in_one_deadline_loses_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Strangers that expire in the same tick are closed all the same, and it itself is, too."""
+    check = connections._check
+    broken: list[str] = []
+
+    def defect(book: Book, peer: Peer) -> None:
+        if peer.id in broken:
+            raise ZeroDivisionError("a defect made for this test")
+        check(book, peer)
+
+    monkeypatch.setattr(connections, "_check", defect)
+    limits = Limits(hello=0.3, unadmitted=0.3)
+    async with (
+        running_server(limits=limits) as running,
+        connect(running.host, running.port) as first,
+        connect(running.host, running.port) as second,
+        connect(running.host, running.port) as third,
+    ):
+        broken.append(second.welcome.connection)
+        await second.refused("internal")
+        for stranger in (first, third):
+            await stranger.refused("hello_timeout")
+        for stranger in (first, second, third):
+            await stranger.closed()
+        assert not running.server.core.book.peers
+    assert "a defect made for this test" in caplog.text
+
+
+@pytest.mark.parametrize("expelled", [True, False], ids=["expelled", "gone"])
+@pytest.mark.parametrize("transport", ["tcp", "ws"])
+async def test_a_defect_while_somebody_leaves_still_closes_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    transport: Transport,
+    *,
+    expelled: bool,
+) -> None:
+    """Neither the socket nor an entry in the book stays behind."""
+
+    def defect(*_: object) -> NoReturn:
+        raise ZeroDivisionError("a defect made for this test")
+
+    async with running_server() as running:
+        async with connect(running.host, running.port, transport=transport) as peer:
+            await claim(peer, KEY, ROOM)
+            monkeypatch.setattr(cameras, "gone", defect)
+            if expelled:
+                await peer.send(b"x" * (MESSAGE_BYTES + 1))
+                await peer.closed()
+        await until(lambda: not running.server.core.book.peers)
+        monkeypatch.undo()
+    assert "a defect made for this test" in caplog.text
+
+
+async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal that hangs keeps no stranger alive, and is not asked for twice."""
+    renewals: list[tuple[RoomId, ...]] = []
+
+    class SlowStore(EmbeddedStore):
+        async def renew(self, rooms: Iterable[RoomId]) -> None:
+            renewals.append(tuple(rooms))
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(registry, "_RENEW_EVERY", 0.05)
+    async with (
+        running_server(store=SlowStore(None), limits=Limits(unadmitted=0.3)) as running,
+        connect(running.host, running.port) as stranger,
+    ):
+        await stranger.refused("hello_timeout")
+        await stranger.closed()
+    assert len(renewals) == 1
+
+
+async def test_a_database_that_is_locked_fails_fast_and_is_still_read(tmp_path: Path) -> None:
+    """A backup that holds the lock: no claim, and joins as ever."""
+    state = tmp_path / "rooms.sqlite"
+    async with (
+        running_server(state=state) as running,
+        connect(running.host, running.port) as camera,
+        connect(running.host, running.port) as rival,
+        connect(running.host, running.port) as viewer,
+    ):
+        await claim(camera, KEY, ROOM)
+        with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as backup:
+            backup.execute("BEGIN IMMEDIATE")
+            await rival.send(signed_claim(rival.welcome, KEY, room="Other", origin=rival.origin))
+            await joined(viewer, ROOM)
+            await rival.refused("store_unavailable", deadline=2.5)

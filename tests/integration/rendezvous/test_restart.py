@@ -1,12 +1,15 @@
 """The server goes and comes back on the same file: names stay, running sessions are resumed."""
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
 from rendezvous.program.errors import UnavailableError
 from rendezvous.rooms.limits import Limits
+from rendezvous.settings import split_address
+from rendezvous.transports.port import _cannot_listen
 from rendezvous.wire.messages import Answer, Goaway, Joined, Offer, Resumed, Session, Waiting
 from tests.support import peers
 from tests.support.peers import SDP, ClosedError, Key, claim, connect, join, negotiate, resume
@@ -130,3 +133,12 @@ async def test_a_server_that_cannot_start_leaves_nothing_open(tmp_path: Path) ->
             with pytest.raises(UnavailableError, match="already in use"):
                 async with running_server(state=state, listen=("127.0.0.1:0", other.origin)):
                     pass
+
+
+async def test_the_cure_for_a_port_in_use_can_be_followed() -> None:
+    """Brackets around IPv6, and no port beyond the last."""
+    error = OSError(errno.EADDRINUSE, "Address already in use")
+    for host, port in (("::1", 4545), ("0.0.0.0", 65_535), ("127.0.0.1", 1)):
+        cure = _cannot_listen(host, port, error).cure
+        address = cure.split("--listen ")[1].rstrip(".")
+        assert split_address(address)[0] == host

@@ -9,7 +9,13 @@ import pytest
 import pytest_asyncio
 
 from rendezvous.program.errors import UnavailableError
-from rendezvous.stores.contract import RETENTION, RoomTakenError, Store, StoreUnavailableError
+from rendezvous.stores.contract import (
+    RETENTION,
+    RoomTakenError,
+    Store,
+    StoreUnavailableError,
+    TooManyRoomsError,
+)
 from rendezvous.stores.embedded import EmbeddedStore
 from rendezvous.wire.identity import Owner, RoomId
 
@@ -36,8 +42,10 @@ def clock() -> Clock:
 
 
 MAKERS: dict[str, Callable[[Path, Clock], Store]] = {
-    "memory": lambda _path, clock: EmbeddedStore(None, clock=clock),
-    "file": lambda path, clock: EmbeddedStore(path / "state" / "rooms.sqlite", clock=clock),
+    "memory": lambda _path, clock: EmbeddedStore(None, clock=clock, rooms_per_owner=3),
+    "file": lambda path, clock: EmbeddedStore(
+        path / "state" / "rooms.sqlite", clock=clock, rooms_per_owner=3
+    ),
 }
 
 
@@ -124,6 +132,19 @@ async def test_many_rivals_at_once_have_one_winner(store: Store) -> None:
     )
     assert sum(isinstance(result, int) for result in results) == 1
     assert sum(isinstance(result, RoomTakenError) for result in results) == 29
+
+
+async def test_an_owner_has_a_bounded_number_of_rooms(store: Store, clock: Clock) -> None:
+    """Its own it may always claim again; those that nobody has seen for long do not count."""
+    rooms = [RoomId(f"room-{number}") for number in range(4)]
+    for room in rooms[:3]:
+        await store.claim(room, ALICE, VERIFIER)
+    with pytest.raises(TooManyRoomsError, match="3 rooms"):
+        await store.claim(rooms[3], ALICE, VERIFIER)
+    await store.claim(rooms[0], ALICE, VERIFIER)
+    await store.claim(rooms[3], BOB, VERIFIER)
+    clock.now += RETENTION + 1
+    await store.claim(OTHER_ROOM, ALICE, VERIFIER)
 
 
 async def test_a_stopped_store_says_so(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 const REAL = new Map();
 const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'WebSocket'];
-const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream'];
+const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'location'];
 
 /** Installs itself in the global scope; call `restore` after each test. */
 export class World {
@@ -10,6 +10,7 @@ export class World {
   sockets = [];
   peers = [];
   codecs = [{ mimeType: 'video/H264' }, { mimeType: 'video/rtx' }, { mimeType: 'video/VP8' }];
+  refusesCodecs = false;
   #timers = new Map();
   #ids = 0;
   #dateNow = Date.now;
@@ -32,9 +33,11 @@ export class World {
     globalThis.RTCPeerConnection = class extends Peer {
       constructor(configuration) {
         super(configuration);
+        this.refusesCodecs = world.refusesCodecs;
         world.peers.push(this);
       }
     };
+    globalThis.location = { host: 'host' };
     globalThis.RTCRtpReceiver = { getCapabilities: () => ({ codecs: world.codecs }) };
     globalThis.MediaStream = class {
       tracks = [];
@@ -140,7 +143,12 @@ class Peer {
   addTransceiver(kind, { direction }) {
     const receiver = { track: { kind }, transport: new EventTarget(), jitterBufferTarget: null };
     this.receivers = [...(this.receivers ?? []), receiver];
-    return { direction, receiver, setCodecPreferences: (codecs) => (this.preferred = codecs) };
+    return { direction, receiver, setCodecPreferences: (codecs) => this.#prefer(codecs) };
+  }
+
+  #prefer(codecs) {
+    if (this.refusesCodecs) throw new DOMException('codecs', 'InvalidModificationError');
+    this.preferred = codecs;
   }
 
   getReceivers() {

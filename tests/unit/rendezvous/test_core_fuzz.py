@@ -7,10 +7,11 @@ book leads somewhere.
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rendezvous.rooms.limits import Limits
 from rendezvous.rooms.sessions import Role, State
+from rendezvous.wire import identity
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
@@ -30,6 +31,7 @@ from tests.support.scene import ORIGIN, Actor, Scene
 KEYS = (Key(), Key())
 ROOMS = ("Front", "Garden")
 PLACES = 2
+OTHER_SECRET = identity.encode(b"another secret!!")
 
 rooms = st.sampled_from(ROOMS)
 index = st.integers(0, 1_000)
@@ -42,6 +44,15 @@ class Rendezvous(RuleBasedStateMachine):
         super().__init__()
         self.scene = Scene(Limits(viewers_per_room=PLACES))
         self.known: list[tuple[str, str, str]] = [("0" * 22, "0" * 22, ROOMS[0])]
+
+    @initialize(cameras=st.integers(0, 2), strangers=st.integers(0, 2))
+    def people(self, cameras: int, strangers: int) -> None:
+        """Somebody is there already."""
+        for room, key in zip(ROOMS[:cameras], KEYS, strict=False):
+            self.scene.camera(room, key)
+        for _ in range(strangers):
+            self.scene.opens()
+        self.learn()
 
     def actor(self, number: int) -> Actor | None:
         """One of those who are connected."""
@@ -60,19 +71,35 @@ class Rendezvous(RuleBasedStateMachine):
     def connect(self, *, hello: bool) -> None:
         self.scene.opens(hello=hello)
 
-    @rule(number=index, room=rooms, key=st.sampled_from(KEYS))
-    def claim(self, number: int, room: str, key: Key) -> None:
+    @rule(
+        number=index,
+        room=rooms,
+        key=st.sampled_from(KEYS),
+        secret=st.sampled_from((VIEWER_SECRET, VIEWER_SECRET, OTHER_SECRET)),
+        late=st.booleans(),
+    )
+    def claim(self, number: int, room: str, key: Key, secret: str, *, late: bool) -> None:
         actor = self.actor(number)
         if actor and self.scene.book.peers[actor.id].greeted:
-            actor.says(signed_claim(actor.welcome, key, room=room, origin=ORIGIN))
-            self.learn()
+            claim = signed_claim(actor.welcome, key, room=room, origin=ORIGIN, secret=secret)
+            self.ask(actor, claim, late=late)
 
-    @rule(number=index, room=rooms, secret=st.sampled_from((VIEWER_SECRET, None)))
-    def join(self, number: int, room: str, secret: str | None) -> None:
+    @rule(
+        number=index,
+        room=rooms,
+        secret=st.sampled_from((VIEWER_SECRET, OTHER_SECRET, None)),
+        late=st.booleans(),
+    )
+    def join(self, number: int, room: str, secret: str | None, *, late: bool) -> None:
         actor = self.actor(number)
         if actor and self.scene.book.peers[actor.id].greeted:
-            actor.says(proven_join(actor.welcome, room, secret))
-            self.learn()
+            self.ask(actor, proven_join(actor.welcome, room, secret), late=late)
+
+    def ask(self, actor: Actor, message: ClientMessage, *, late: bool) -> None:
+        """The store answers at once, or when the machine comes to it."""
+        self.scene.slow = late
+        actor.says(message)
+        self.learn()
 
     @rule(number=index, which=index, kind=st.sampled_from((Offer, Answer, Candidate, End)))
     def speak(self, number: int, which: int, kind: type[ClientMessage]) -> None:
@@ -93,6 +120,19 @@ class Rendezvous(RuleBasedStateMachine):
     def resume(self, number: int, which: int) -> None:
         session, secret, room = self.known[-1 - which % min(6, len(self.known))]
         self.say(number, Resume(session=session, secret=secret, room=room))
+
+    @rule(camera=index, viewer=index, which=index)
+    def both_resume(self, camera: int, viewer: int, which: int) -> None:
+        """As after a restart; either may be anything, also one and the same."""
+        self.resume(viewer, which)
+        self.resume(camera, which)
+
+    @precondition(lambda self: self.scene.answers)
+    @rule(which=index)
+    def store_answers(self, which: int) -> None:
+        """Out of order, while anything else goes on."""
+        self.scene.store_answers(which)
+        self.learn()
 
     @rule(number=index)
     def pong(self, number: int) -> None:
@@ -145,6 +185,7 @@ class Rendezvous(RuleBasedStateMachine):
                 assert book.peers[viewer].room == session.room
             if camera is not None:
                 assert book.rooms[session.room].camera == camera
+                assert book.peers[camera].room == session.room
             assert session.state is State.ANSWERED or (viewer and camera)
             assert camera is not None or session.deadline is not None
         assert sum(len(r.sessions) for r in book.rooms.values()) == len(book.sessions)
@@ -156,6 +197,8 @@ class Rendezvous(RuleBasedStateMachine):
             assert not self.scene.actors[peer.id].closed
             assert peer.session is None or peer.session in book.sessions
             assert self.scene.actors[peer.id].bound == peer.room
+            assert self.scene.actors[peer.id].seated is not book.is_stranger(peer)
+            assert peer.role is not Role.CAMERA or peer.session is None
             if self.scene.actors[peer.id].waiting:
                 assert peer.room is not None
                 assert peer.id in book.rooms[peer.room].waiting
@@ -164,10 +207,11 @@ class Rendezvous(RuleBasedStateMachine):
             assert not (room.waiting and room.camera)
             for waiting in room.waiting:
                 assert book.peers[waiting].session is None
+                assert book.peers[waiting].role is Role.VIEWER
         for held in book.resumes.values():
             assert held
             assert all(resume.connection in book.peers for resume in held.values())
 
 
 TestRendezvous = Rendezvous.TestCase
-TestRendezvous.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestRendezvous.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

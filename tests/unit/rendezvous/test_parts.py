@@ -44,7 +44,7 @@ def test_nobody_is_faster_than_the_rate(gaps: list[float]) -> None:
 
 def arrival(address: str) -> Arrival:
     """Somebody at the door."""
-    return Arrival(address=address, local="127.0.0.1:4545", opened_at=0.0)
+    return Arrival(address=address, stranger_since=0.0)
 
 
 def test_strangers_are_capped_for_each_address_and_in_all() -> None:
@@ -109,6 +109,7 @@ def test_socket_names_are_plain_addresses() -> None:
         ("http://x", "x:port", False),
         ("http://[::1", "[::1", False),
         ("ftp://x", "x", False),
+        ("http://", "", False),
     ],
 )
 def test_same_origin(origin: str, host: str, *, same: bool) -> None:

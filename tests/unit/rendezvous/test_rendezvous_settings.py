@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rendezvous.program.errors import SettingsError, UsageError
-from rendezvous.settings import Settings, load, split_address, turn_secret
+from rendezvous.settings import Settings, load, page_origins, split_address, turn_secret
 
 HOME = {"HOME": "/home/somebody"}
 
@@ -58,6 +58,28 @@ _CERT = ["--tls-cert", "/cert.pem"]
 def test_addresses(text: str, address: tuple[str, int]) -> None:
     """What people write."""
     assert split_address(text) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://Site.example.org", "https://site.example.org"),
+        ("https://site.example.org:443", "https://site.example.org"),
+        ("http://site.example.org:80", "http://site.example.org"),
+        ("https://site.example.org:80", "https://site.example.org:80"),
+        ("http://[::1]:4545", "http://[::1]:4545"),
+    ],
+)
+def test_page_origins_are_what_browsers_send(text: str, origin: str) -> None:
+    """Lower case, and no port that the scheme has anyway."""
+    assert page_origins(load(["--allow-origin", text], {})) == (origin,)
+
+
+@pytest.mark.parametrize("text", ["https://x:65536", "https://x/path", "x", "https://"])
+def test_page_origins_that_are_none(text: str) -> None:
+    """A sentence, before anything is opened."""
+    with pytest.raises(SettingsError):
+        load(["--allow-origin", text], {})
 
 
 @pytest.mark.parametrize("text", ["", "host", "host:", "::1:4545", "1.2.3.4:65536", "a:b:c"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rendezvous.rooms.facts import ConnectionLost, TimePassed
+from rendezvous.rooms.facts import ConnectionLost, SessionDue
 from rendezvous.rooms.sessions import TABLE, Event, State
 from rendezvous.wire.identity import SessionId
 from rendezvous.wire.messages import (
@@ -57,7 +57,7 @@ EXPECTED: dict[tuple[State, Event], tuple[list[str], list[str], State | None]] =
     (State.ANSWERED, Event.VIEWER_CANDIDATE): (["candidate"], [], State.ANSWERED),
     (State.ANSWERED, Event.VIEWER_END): (["end left"], [], OVER),
     (State.ANSWERED, Event.VIEWER_GONE): (["presence False"], [], State.ANSWERED),
-    (State.ANSWERED, Event.VIEWER_BACK): (["presence True"], ["resumed"], State.ANSWERED),
+    (State.ANSWERED, Event.VIEWER_BACK): (["presence True"], ["resumed", "source"], State.ANSWERED),
     (State.ANSWERED, Event.CAMERA_OFFER): (["not_allowed"], [], State.ANSWERED),
     (State.ANSWERED, Event.CAMERA_ANSWER): ([], ["answer"], State.ANSWERED),
     (State.ANSWERED, Event.CAMERA_CANDIDATE): ([], ["candidate"], State.ANSWERED),
@@ -146,7 +146,7 @@ class _Play:
         for peer in self.scene.book.peers.values():
             peer.heard_at = session.deadline
         self.scene.now = session.deadline
-        self.scene.happens(TimePassed())
+        self.scene.happens(SessionDue(session.id))
 
     def state(self) -> State | None:
         session = self.scene.book.sessions.get(SessionId(self.joined.session))

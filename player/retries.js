@@ -1,0 +1,37 @@
+/** When to ask again: at once after the first loss, then more and more slowly. */
+
+import { Backoff } from './backoff.js';
+
+const FIRST_PAUSE = 1_000; // ms; a refused join is asked again, gently
+const LONGEST_PAUSE = 5_000; // ms
+
+export class Retries {
+  #backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
+  #atOnce = true;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** Does it when the pause is over, in place of what was planned before. @param {() => void} run */
+  plan(run) {
+    const pause = this.#atOnce ? 0 : this.#backoff.next();
+    this.#atOnce = false;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(run, pause);
+  }
+
+  /** Forgets what was planned. Idempotent. */
+  cancel() {
+    clearTimeout(this.#timer);
+  }
+
+  /** The pause after a refusal, in milliseconds. @param {number} atLeast what the server asked for */
+  pause(atLeast) {
+    return Math.max(atLeast, this.#backoff.next());
+  }
+
+  /** It worked: the next loss is a first one. */
+  reset() {
+    this.#atOnce = true;
+    this.#backoff.reset();
+  }
+}
