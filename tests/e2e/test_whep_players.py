@@ -1,7 +1,6 @@
 """Players and stacks of others watch a room by WHEP, from a site that the server does not know."""
 
 import asyncio
-import os
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +19,7 @@ from tests.support import probe, whep
 from tests.support.browser import page_at
 from tests.support.daemon import Publisher, publisher
 from tests.support.light_viewer import LightViewer
+from tests.support.processes import resident, sockets
 from tests.support.server import Program, running_program
 from tests.support.waiting import until
 from tests.support.whep import Endpoint, Foreign
@@ -122,15 +122,15 @@ async def test_a_storm_of_half_open_sessions_passes_and_costs_nothing(
 ) -> None:
     """2,000 offers with the secret, none of which ever connects; then a real player."""
     endpoint = Endpoint.of(await camera.link())
-    idle = (camera.sockets, sockets(rendezvous))
+    idle = (camera.sockets, sockets(rendezvous.process.pid))
     async with light_offer() as offer:
         found = await storm(endpoint, offer, 1_000)
-        settled = resident(rendezvous)
+        settled = resident(rendezvous.process.pid)
         found += await storm(endpoint, offer, 1_000)
     assert 10 <= found[201] <= 20  # the places of the room, twice if it took the camera that long
     assert found.keys() <= {201, 429, 503}
-    await until(lambda: (camera.sockets, sockets(rendezvous)) == idle, within=30)
-    assert resident(rendezvous) - settled < 3_000_000
+    await until(lambda: (camera.sockets, sockets(rendezvous.process.pid)) == idle, within=30)
+    assert resident(rendezvous.process.pid) - settled < 3_000_000
     async with whep.werift(endpoint) as player:
         await player.shows(10)
 
@@ -146,14 +146,3 @@ async def storm(endpoint: Endpoint, offer: str, count: int) -> Counter[int]:
                 return response.status
 
         return Counter(await asyncio.gather(*(one() for _ in range(count))))
-
-
-def resident(program: Program) -> int:
-    """Bytes of memory."""
-    pages = Path(f"/proc/{program.process.pid}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-def sockets(program: Program) -> int:
-    """How many it holds open, whatever they are."""
-    return len(list(Path(f"/proc/{program.process.pid}/fd").iterdir()))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support import processes
 from tests.support.waiting import until
 
 COMMAND = str(Path(sys.executable).with_name("publisher"))
@@ -51,22 +52,12 @@ class Publisher:
     @property
     def rss(self) -> int:
         """Resident memory in bytes."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return processes.resident(self.process.pid)
 
     @property
     def sockets(self) -> int:
         """How many sockets it holds."""
-        return len([link for link in self._descriptors() if link.startswith("socket:")])
-
-    def _descriptors(self) -> list[str]:
-        links = []
-        for path in Path(f"/proc/{self.process.pid}/fd").iterdir():
-            try:
-                links.append(str(path.readlink()))
-            except FileNotFoundError:
-                continue  # closed meanwhile
-        return links
+        return processes.sockets(self.process.pid)
 
     async def stop(self) -> int:
         """SIGTERM, as a service manager does; returns the exit status."""

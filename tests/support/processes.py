@@ -1,0 +1,22 @@
+"""What a running program holds."""
+
+import os
+from pathlib import Path
+
+
+def sockets(pid: int) -> int:
+    """How many sockets it has open."""
+    return sum(_target(link).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""  # closed meanwhile
+
+
+def resident(pid: int) -> int:
+    """Its resident memory in bytes."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
