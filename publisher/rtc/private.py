@@ -153,8 +153,7 @@ class CameraSender(RTCRtpSender):
 
 def watch_ice(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> None:
     """Calls back at every ICE check of the peer: browsers send one every few seconds (RFC 7675)."""
-    for transceiver in connection.getTransceivers():
-        ice: Any = transceiver.sender.transport.transport._connection  # noqa: SLF001
+    for ice in _ice(connection):
         stock = ice.request_received
 
         def heard(*arguments: Any, stock: Any = stock) -> None:
@@ -162,7 +161,6 @@ def watch_ice(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> No
             stock(*arguments)
 
         ice.request_received = heard
-        return
 
 
 def watch_consent(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> None:
@@ -170,11 +168,15 @@ def watch_consent(connection: RTCPeerConnection, on_heard: Callable[[], None]) -
 
     To be called when the candidates are gathered and nothing is connected yet.
     """
-    for transceiver in connection.getTransceivers():
-        ice: Any = transceiver.sender.transport.transport._connection  # noqa: SLF001
+    for ice in _ice(connection):
         for protocol in ice._protocols:  # noqa: SLF001
             protocol.request = _noting(protocol.request, on_heard)
-        return
+
+
+def _ice(connection: RTCPeerConnection) -> list[Any]:
+    """Aioice's connection, if there is one yet: in a bundle the first transceiver's is all's."""
+    first = connection.getTransceivers()[:1]
+    return [transceiver.sender.transport.transport._connection for transceiver in first]  # noqa: SLF001
 
 
 def _noting(stock: Callable[..., Awaitable[Any]], on_heard: Callable[[], None]) -> Any:
