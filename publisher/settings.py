@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from publisher.evostream import flags_of
 from publisher.signalling.connection import ServerAddress
-from rendezvous.program.errors import SettingsError, UsageError
+from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, load, option
 from rendezvous.wire.identity import LABEL_PATTERN, is_key_room, is_room_id
 
@@ -126,7 +127,7 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
 
 def read_settings(command: str, words: Sequence[str], environ: Mapping[str, str]) -> Settings:
     """The settings of ``start`` or ``startWebRTC``. Raises UsageError or SettingsError."""
-    argv = from_evostream(words) if command == "startWebRTC" else list(words)
+    argv = flags_of(words) if command == "startWebRTC" else list(words)
     parser = argparse.ArgumentParser(
         prog=f"publisher {command}",
         description="Stream a camera to browsers, peer to peer.",
@@ -223,56 +224,3 @@ def _is_web_address(text: str) -> bool:
         return False
     plain = re.fullmatch(r"[!-~]+", text) and "@" not in parts.netloc and not parts.fragment
     return bool(plain and parts.scheme in ("http", "https") and parts.hostname and port != 0)
-
-
-# ── EvoStream's words ────────────────────────────────────────────────────────────────────────
-
-_FLAGS = {
-    "roomid": "--room",
-    "source": "--source",
-    "sourceuser": "--source-user",
-    "label": "--label",
-    "state": "--state",
-    "config": "--config",
-    "loglevel": "--log-level",
-    "whip": "--whip",
-}
-_SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}
-_YES = ("1", "true", "yes")
-_NO = ("0", "false", "no")
-
-
-def from_evostream(words: Sequence[str]) -> list[str]:
-    """``ersIP=… roomID=… source=…``, keys in any case, as flags. Raises UsageError."""
-    if any(word in ("-h", "--help") for word in words):
-        return ["--help"]
-    given = dict(_word(word) for word in words)
-    flags = []
-    host, port = given.pop("ersip", ""), given.pop("ersport", "")
-    if host or port:
-        host = f"[{host}]" if ":" in host else host or "127.0.0.1"
-        flags += ["--server", f"{host}:{port}" if port else host]
-    for key, value in given.items():
-        flags += _flag(key, value)
-    return flags
-
-
-def _word(word: str) -> tuple[str, str]:
-    key, equals, value = word.partition("=")
-    if not equals:
-        shown = f"'{word}'" if word.isalnum() else "A word"  # it might be an address
-        raise UsageError("usage", f"{shown} is not key=value.", "See publisher startWebRTC --help")
-    return key.lower(), value
-
-
-def _flag(key: str, value: str) -> list[str]:
-    if key in _FLAGS:
-        return [f"{_FLAGS[key]}={value}"]
-    if key in _SWITCHES and value.lower() in _YES + _NO:
-        return [f"--{'' if value.lower() in _YES else 'no-'}{_SWITCHES[key]}"]
-    if key in _SWITCHES:
-        raise UsageError("usage", f"{key} is neither 0 nor 1.", "Say 1 or 0.")
-    if key == "token":
-        return [f"--token={value}"]  # refused with its own sentence
-    known = "ersIP, ersPort, roomID, source, ersOverSsl, keepAlive"
-    raise UsageError("usage", f"There is no parameter '{key}'.", f"Known: {known}, public, label.")

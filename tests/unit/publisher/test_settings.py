@@ -267,9 +267,10 @@ def test_a_flag_that_is_not_known_hides_the_password_in_it() -> None:
     with pytest.raises(UsageError) as caught:
         start("--sorce", "rtsp://admin:s3cret@camera/1")
     assert "s3cret" not in str(caught.value)
-    with pytest.raises(UsageError) as caught:
-        read_settings("startWebRTC", ["rtsp://admin:s3cret@camera/1"], {})
-    assert "s3cret" not in str(caught.value)
+    for word in ("rtsp://admin:s3cret@camera/1", "rtsp://admin:s3cret@camera/1?a=b"):
+        with pytest.raises(UsageError) as caught:
+            read_settings("startWebRTC", [word], {})
+        assert "s3cret" not in str(caught.value)
 
 
 def test_files_and_devices_and_the_test_camera_have_addresses() -> None:
