@@ -17,8 +17,10 @@ help: ## show this list
 demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
 	@$(BIN)/python deploy/demo.py --port "$(PORT)" --source "$(SOURCE)"
 
+# What mostly waits runs side by side; what shows 30 frames a second has the machine for itself.
 test: lint player ## everything that CI runs (the default)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 tests/unit tests/integration
+	$(BIN)/python -m pytest tests/e2e
 
 lint: .venv/.test ## style, types, import contracts
 	$(BIN)/ruff format --check .
@@ -34,7 +36,10 @@ player: .venv/.test ## types and unit tests of the page
 	.tools/node_modules/.bin/tsc -p player/jsconfig.json
 	node --test tests/player/
 
-unit integration e2e: .venv/.test ## one level of the Python tests
+unit integration: .venv/.test ## one level of the Python tests
+	$(BIN)/python -m pytest -n 4 tests/$@
+
+e2e: .venv/.test ## the tests that look at pictures
 	$(BIN)/python -m pytest tests/$@
 
 bench: .venv/.test ## figures against their targets; ONLY=name runs one
