@@ -8,7 +8,8 @@
 
 /** @typedef {'starting' | 'live' | 'lost' | 'unplayable'} SourceState */
 /** @typedef {{ kind: 'audio' | 'video', codec: string, detail?: string }} Track */
-/** @typedef {{ state: SourceState, code: string | null, message: string, tracks: Track[] }} SourceFacts */
+/** @typedef {'rtp' | 'fmp4'} Leg */
+/** @typedef {{ state: SourceState, code: string | null, message: string, tracks: Track[], legs: Leg[] }} SourceFacts */
 /** @typedef {{ urls: string[], username?: string, credential?: string }} IceServer */
 
 /** @typedef {{ type: 'welcome', version: number, server: string, connection: string, nonce: string }} Welcome */
@@ -92,7 +93,11 @@ const SOURCE = {
   code: [orNull(text), null],
   message: [text, ''],
   tracks: [listOf(object), []],
+  legs: [listOf(text), ['rtp']],
 };
+
+/** The deliveries that this player knows; a camera may name newer ones. */
+const LEGS = ['rtp', 'fmp4'];
 
 /** @type {Record<string, Shape>} */
 const SHAPES = {
@@ -136,10 +141,10 @@ export function parse(data) {
   const raw = decode(data);
   if (!raw || !Object.hasOwn(SHAPES, String(raw.type))) return null;
   const type = String(raw.type);
-  const message = shaped(raw, SHAPES[type]);
+  const message = type === 'source' ? sourceFacts(raw) : shaped(raw, SHAPES[type]);
   if (!message) return null;
   if (type === 'joined') {
-    message.source = shaped(message.source, SOURCE);
+    message.source = sourceFacts(message.source);
     if (!message.source) return null;
   }
   return /** @type {ServerMessage} */ ({ type, ...message });
@@ -165,6 +170,13 @@ function shaped(raw, shape) {
     fields[name] = value;
   }
   return fields;
+}
+
+/** @param {any} raw @returns {Record<string, unknown> | null} */
+function sourceFacts(raw) {
+  const facts = shaped(raw, SOURCE);
+  if (facts) facts.legs = /** @type {string[]} */ (facts.legs).filter((leg) => LEGS.includes(leg));
+  return facts;
 }
 
 /** @param {any} value @returns {boolean} */

@@ -93,6 +93,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_
     """Base of all messages."""
 
 
+class Delivery(StrEnum):
+    """How a camera's stream can reach a viewer. Readers pass over names that they do not know."""
+
+    RTP = "rtp"  # H.264 with Opus or G.711 over WebRTC's media path
+    FMP4 = "fmp4"  # the camera's own picture and sound over a data channel, for MSE
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of what messages are made of."""
 
@@ -206,6 +213,7 @@ class Source(Message, frozen=True, tag="source"):
     code: Code | None = None
     message: Sentence = ""  # what is wrong and what to do, for people
     tracks: Annotated[tuple[Track, ...], Meta(max_length=8)] = ()
+    legs: Annotated[tuple[Word, ...], Meta(max_length=8)] = (Delivery.RTP,)  # preferred first
 
 
 class Claim(Message, frozen=True, tag="claim"):

@@ -36,7 +36,7 @@ test('absent fields have their defaults', () => {
   const joined = wire.parse('{"type":"joined","room":"a","session":"s","secret":"t"}');
   assert.deepEqual(joined.ice_servers, []);
   assert.equal(joined.ice_policy, 'all');
-  assert.deepEqual(joined.source, { state: 'starting', code: null, message: '', tracks: [] });
+  assert.deepEqual(joined.source, { state: 'starting', code: null, message: '', tracks: [], legs: ['rtp'] });
   assert.equal(wire.parse('{"type":"error","code":"c","message":"m"}').retry_after, null);
 });
 
@@ -45,11 +45,18 @@ test('what is not understood is nothing: other types, other shapes, no JSON', ()
     'hello', '', '[]', 'null', '{}', '{"type":5}', '{"type":"later"}', '{"type":"toString"}', '{"type":"constructor"}',
     '{"type":"answer","session":"s"}', '{"type":"answer","session":"s","sdp":5}',
     '{"type":"candidate","session":"s"}', '{"type":"candidate","session":"s","candidate":"c"}',
-    '{"type":"source","state":"asleep"}', '{"type":"goaway","after":"soon"}',
+    '{"type":"source","state":"asleep"}', '{"type":"source","state":"live","legs":"rtp"}', '{"type":"goaway","after":"soon"}',
     '{"type":"joined","room":"a","session":"s","secret":"t","source":{"state":"asleep"}}',
     '{"type":"joined","room":"a","session":"s","secret":"t","ice_servers":[{"urls":"stun:a"}]}',
   ];
   for (const text of strange) assert.equal(wire.parse(text), null, text);
+});
+
+test('a viewer hears of the deliveries that it knows, in the order of the room', () => {
+  const legs = ['fmp4', 'pigeon', 'rtp'];
+  assert.deepEqual(wire.parse(JSON.stringify({ type: 'source', state: 'live', legs })).legs, ['fmp4', 'rtp']);
+  const joined = { type: 'joined', room: 'a', session: 's', secret: 't', source: { state: 'live', legs } };
+  assert.deepEqual(wire.parse(JSON.stringify(joined)).source.legs, ['fmp4', 'rtp']);
 });
 
 test('unknown fields are ignored', () => {
