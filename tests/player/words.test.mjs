@@ -12,7 +12,9 @@ const codes = (text) => [...text.matchAll(/`([a-z0-9_]+)`/g)].map((match) => mat
 
 const ERRORS = [...section('## 10. Errors').matchAll(/^\| `([a-z0-9_]+)`/gm)].map((match) => match[1]);
 const REASONS = codes(section('### Reasons of `end`'));
-const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(\w+)`/gm)].map(([, state, code]) => ({ state, code }));
+const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(\w+)`/gm)]
+  .map(([, state, code]) => ({ state, code }))
+  .filter(({ state }) => state !== 'live'); // no troubles: there is another way to watch
 
 /** Errors that are said to cameras, or to nobody who speaks as this player does. */
 const NOT_OURS = new Set([
