@@ -13,14 +13,13 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
 from publisher.media.packets import SECOND, Packet, Stream
-from publisher.media.timeline import Timeline
 from publisher.media.units import AudioBlock
 
 OPUS_RATE = 48_000  # Hz, RFC 7587 §4.1
 G711_RATE = 8_000  # Hz, RFC 3551 §4.5.14
 _OPUS_FRAME = 960  # samples: 20 ms
 _OPUS_INTERVAL = SECOND // 50
-_AAC_INTERVAL = SECOND * 1024 // 48_000  # of a frame at the usual rate, for packets without time
+_AAC_SAMPLES = 1024  # of a frame, ISO/IEC 14496-3 §4.5.1.1
 _STEREO = 2
 _G711 = {"pcm_alaw": "PCMA", "pcm_mulaw": "PCMU"}
 _G711_BYTES = 960
@@ -36,18 +35,27 @@ class AudioPipeline(Protocol):
     lost: int
     """Packets that could not be used."""
 
-    def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
-        """The blocks that are ready with this packet; ``now`` in microseconds, monotonic."""
+    def feed(self, packet: Packet, pts: int) -> Iterator[AudioBlock]:
+        """The blocks that are ready with this packet, which is due at ``pts``."""
 
 
-def audio_pipeline(stream: Stream, timeline: Timeline) -> AudioPipeline | None:
+def interval(stream: Stream, packet: Packet) -> int:
+    """How long a packet lasts, in microseconds, where its own time is missing."""
+    if stream.codec in _G711:
+        return len(packet.data) * SECOND // (stream.sample_rate or G711_RATE)
+    if stream.codec == "opus":
+        return _OPUS_INTERVAL
+    return SECOND * _AAC_SAMPLES // (stream.sample_rate or OPUS_RATE)
+
+
+def audio_pipeline(stream: Stream) -> AudioPipeline | None:
     """The cheapest way to this stream's sound, or None when nothing can decode it."""
     if stream.codec in _G711 and stream.sample_rate == G711_RATE and stream.channels == 1:
-        return UntouchedG711(_G711[stream.codec], timeline)
+        return UntouchedG711(_G711[stream.codec])
     if stream.codec == "opus" and stream.channels <= _STEREO:
-        return UntouchedOpus(timeline)
+        return UntouchedOpus()
     try:
-        return ToOpus(stream, timeline)
+        return ToOpus(stream)
     except (av.FFmpegError, ValueError):
         return None
 
@@ -55,17 +63,15 @@ def audio_pipeline(stream: Stream, timeline: Timeline) -> AudioPipeline | None:
 class UntouchedG711:
     """Passes G.711 on byte by byte; only long packets are cut, to fit into datagrams."""
 
-    def __init__(self, codec: str, timeline: Timeline) -> None:
+    def __init__(self, codec: str) -> None:
         self.codec = codec
-        self._timeline = timeline
         self.lost = 0
 
-    def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
+    def feed(self, packet: Packet, pts: int) -> Iterator[AudioBlock]:
         """The packet in blocks of 120 ms at the most; any length may be sent (RFC 3551 §4.2)."""
-        pts = self._timeline.place(packet, now, len(packet.data) * SECOND // G711_RATE)
         for begin in range(0, len(packet.data), _G711_BYTES):
             data = packet.data[begin : begin + _G711_BYTES]
-            yield _block(data, pts + begin * SECOND // G711_RATE, G711_RATE)
+            yield AudioBlock(data, pts + begin * SECOND // G711_RATE, G711_RATE)
 
 
 class UntouchedOpus:
@@ -73,17 +79,15 @@ class UntouchedOpus:
 
     codec = "opus"
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+    def __init__(self) -> None:
         self.lost = 0
 
-    def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
+    def feed(self, packet: Packet, pts: int) -> Iterator[AudioBlock]:
         """One block for each packet; one that fits into no datagram is counted and left out."""
-        pts = self._timeline.place(packet, now, _OPUS_INTERVAL)
         if len(packet.data) > _DATAGRAM_BYTES:
             self.lost += 1
         else:
-            yield _block(packet.data, pts, OPUS_RATE)
+            yield AudioBlock(packet.data, pts, OPUS_RATE)
 
 
 class ToOpus:
@@ -91,20 +95,19 @@ class ToOpus:
 
     codec = "opus"
 
-    def __init__(self, stream: Stream, timeline: Timeline) -> None:
+    def __init__(self, stream: Stream) -> None:
         """Raises FFmpegError or ValueError when FFmpeg has no decoder for the stream."""
         channels = min(max(stream.channels, 1), 2)
         self._layout = "stereo" if channels == _STEREO else "mono"
-        self._timeline = timeline
         self._decoder = _decoder(stream)
         self._resampler = self._new_resampler()
         self._encoder = _encoder(self._layout, _BIT_RATE[channels])
         self.lost = 0
 
-    def feed(self, packet: Packet, now: int) -> Iterator[AudioBlock]:
+    def feed(self, packet: Packet, pts: int) -> Iterator[AudioBlock]:
         """Blocks as they fill; what cannot be decoded is counted and left out."""
         coded = av.Packet(packet.data)
-        coded.pts = coded.dts = self._timeline.place(packet, now, _AAC_INTERVAL)
+        coded.pts = coded.dts = pts
         coded.time_base = Fraction(1, SECOND)
         try:
             frames = self._decoder.decode(coded)
@@ -152,11 +155,4 @@ def _encoder(layout: str, bit_rate: int) -> AudioCodecContext:
 
 def _opus_block(packet: "av.Packet[av.AudioStream]") -> AudioBlock:
     pts = 0 if packet.pts is None else round(packet.pts * packet.time_base * SECOND)
-    return _block(bytes(packet), pts, OPUS_RATE)
-
-
-def _block(data: bytes, pts: int, rate: int) -> AudioBlock:
-    packet = av.Packet(data)
-    packet.pts = packet.dts = pts * rate // SECOND
-    packet.time_base = Fraction(1, rate)
-    return AudioBlock(pts, packet)
+    return AudioBlock(bytes(packet), pts, OPUS_RATE)

@@ -1,9 +1,11 @@
 """From one camera to all its viewers, on the event loop."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from publisher.media.gop import GopCache
-from publisher.media.units import AccessUnit, AudioBlock, Unit
+from publisher.media.rtp import Packetiser
+from publisher.media.units import AacFrame, AccessUnit, AudioBlock, Unit
 
 
 class Subscriber(Protocol):
@@ -13,14 +15,22 @@ class Subscriber(Protocol):
         """The next picture, or one of the cached GOP."""
 
     def put_audio(self, block: AudioBlock) -> None:
-        """The next block of sound."""
+        """The next block of sound for RTP."""
+
+    def put_aac(self, frame: AacFrame) -> None:
+        """The next frame of the camera's own AAC."""
 
 
 class FanOut:
-    """Hands each unit to every subscriber; a new one gets the current GOP first."""
+    """Hands each unit to every subscriber; a new one gets the current GOP first.
+
+    ``key_frame_source`` asks the source for a key frame and says whether one will come.
+    """
 
     def __init__(self) -> None:
         self.gop = GopCache()
+        self.packetiser = Packetiser()
+        self.key_frame_source: Callable[[], bool] | None = None
         self._subscribers: set[Subscriber] = set()
 
     def __len__(self) -> int:
@@ -32,9 +42,16 @@ class FanOut:
             self.gop.add(unit)
             for subscriber in self._subscribers:
                 subscriber.put_video(unit)
-        else:
+        elif isinstance(unit, AudioBlock):
             for subscriber in self._subscribers:
                 subscriber.put_audio(unit)
+        else:
+            for subscriber in self._subscribers:
+                subscriber.put_aac(unit)
+
+    def request_key_frame(self) -> bool:
+        """Whether the source can be asked for a key frame, and was: else the cached GOP serves."""
+        return self.key_frame_source is not None and self.key_frame_source()
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """The subscriber sees the current GOP at once and everything after it."""

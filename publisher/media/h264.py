@@ -1,11 +1,14 @@
-"""H.264 as bytes: NAL units, parameter sets, and what a browser must know of them.
+"""H.264: NAL units, parameter sets, and what a viewer must know of them.
 
-Sections are those of Rec. ITU-T H.264 (08/2021). Nothing here changes a NAL unit.
+Sections are those of Rec. ITU-T H.264 (08/2021).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+
+from publisher.media.bitstream import Bits, Configuration, MalformedError, split_annex_b
+from publisher.media.syntax import Syntax
 
 SLICE: Final = 1
 IDR: Final = 5
@@ -13,16 +16,13 @@ SPS: Final = 7
 PPS: Final = 8
 DELIMITER: Final = 9
 
+PARAMETER_SETS: Final = (SPS, PPS)  # in the order in which they must come
 BASELINE: Final = 66  # profile_idc, §A.2.1
 
-START_CODE: Final = b"\x00\x00\x00\x01"
 _B_SLICES: Final = (1, 6)  # slice_type, table 7-6
 _PROFILES: Final = {BASELINE: "Baseline", 77: "Main", 88: "Extended", 100: "High", 110: "High 10"}
-_PROFILES_WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134})
-
-
-class MalformedError(ValueError):
-    """The bytes are not what the specification says they should be."""
+PROFILES_WITH_CHROMA: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134})
+_EXTENDED_SAR: Final = 255  # aspect_ratio_idc, table E-1
 
 
 def nal_type(nal: bytes) -> int:
@@ -30,73 +30,34 @@ def nal_type(nal: bytes) -> int:
     return nal[0] & 0x1F
 
 
-def split_annex_b(data: bytes) -> list[bytes]:
-    """The NAL units of a byte stream (annex B), without start codes and trailing zeros."""
-    nals = []
-    begin = _after_start_code(data, 0)
-    while begin < len(data):
-        end = data.find(b"\x00\x00\x01", begin)
-        nal = data[begin : end if end >= 0 else len(data)].rstrip(b"\x00")
-        if nal:
-            nals.append(nal)
-        begin = end + 3 if end >= 0 else len(data)
-    return nals
+def is_picture(kind: int) -> bool:
+    """Whether NAL units of this type are part of a picture."""
+    return kind in (SLICE, IDR)
 
 
-def _after_start_code(data: bytes, begin: int) -> int:
-    found = data.find(b"\x00\x00\x01", begin)
-    return found + 3 if found >= 0 else len(data)
-
-
-def split_length_prefixed(data: bytes, size: int) -> list[bytes]:
-    """The NAL units of a sample as in MP4 (ISO/IEC 14496-15 §5.3.4); raises MalformedError."""
-    nals = []
-    at = 0
-    while at < len(data):
-        end = at + size + int.from_bytes(data[at : at + size])
-        if end > len(data) or end == at + size:
-            raise MalformedError("a NAL unit's length does not fit its sample")
-        nals.append(data[at + size : end])
-        at = end
-    return nals
-
-
-def join_annex_b(nals: Iterable[bytes]) -> bytes:
-    """A byte stream with four-byte start codes."""
-    return b"".join(START_CODE + nal for nal in nals)
+def is_key(kind: int) -> bool:
+    """Whether decoding can begin with a picture of such NAL units."""
+    return kind == IDR
 
 
 def is_b_slice(nal: bytes) -> bool:
     """Whether a slice refers to later pictures: slice_type of §7.3.3, its second number."""
     if nal_type(nal) != SLICE:
         return False
-    bits = _Bits(nal[1:24])
+    bits = Bits(nal[1:24])
     bits.ue()  # first_mb_in_slice
     return bits.ue() in _B_SLICES
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """A stream's out-of-band parameter sets and how its NAL units are delimited."""
-
-    parameter_sets: tuple[bytes, ...] = ()
-    length_size: int = 0  # bytes before each NAL unit; 0: start codes
-
-    @classmethod
-    def parse(cls, extradata: bytes) -> "Configuration":
-        """From an avcC record (ISO/IEC 14496-15 §5.3.3) or annex B; raises MalformedError."""
-        if extradata[:1] != b"\x01":
-            return cls(tuple(n for n in split_annex_b(extradata) if nal_type(n) in (SPS, PPS)))
-        try:
-            return cls(tuple(_avcc_sets(extradata)), (extradata[4] & 3) + 1)
-        except IndexError:
-            raise MalformedError("the avcC record is too short") from None
-
-    def split(self, data: bytes) -> list[bytes]:
-        """The NAL units of one packet; raises MalformedError."""
-        if self.length_size:
-            return split_length_prefixed(data, self.length_size)
-        return split_annex_b(data)
+def configuration(extradata: bytes) -> Configuration:
+    """From an avcC record (ISO/IEC 14496-15 §5.3.3) or annex B; raises MalformedError."""
+    if extradata[:1] != b"\x01":
+        sets = (nal for nal in split_annex_b(extradata) if nal_type(nal) in PARAMETER_SETS)
+        return Configuration(tuple(sets))
+    try:
+        return Configuration(tuple(_avcc_sets(extradata)), (extradata[4] & 3) + 1)
+    except IndexError:
+        raise MalformedError("the avcC record is too short") from None
 
 
 def _avcc_sets(record: bytes) -> Iterator[bytes]:
@@ -119,6 +80,15 @@ class Sps:
     level_idc: int
     width: int
     height: int
+    sampling: tuple[int, int, int] = (1, 8, 8)
+    """chroma_format_idc, and the bits of a luma and of a chroma sample."""
+    max_reorder: int | None = None
+    """How many pictures may wait for later ones before they are shown; None: it does not say."""
+
+    @property
+    def codec_string(self) -> str:
+        """The codecs parameter of RFC 6381 §3.3."""
+        return f"avc1.{self.profile_level_id}"
 
     @property
     def profile_level_id(self) -> str:
@@ -142,32 +112,79 @@ class Sps:
         """Raises MalformedError."""
         if len(nal) < 4 or nal_type(nal) != SPS:  # noqa: PLR2004
             raise MalformedError("not a sequence parameter set")
-        bits = _Bits(nal[4:])
+        bits = Bits(nal[4:])
         bits.ue()  # seq_parameter_set_id
-        chroma = _chroma_format(bits) if nal[1] in _PROFILES_WITH_CHROMA else 1
+        sampling = _sampling(bits) if nal[1] in PROFILES_WITH_CHROMA else (1, 8, 8)
         bits.ue()  # log2_max_frame_num_minus4
         _skip_picture_order(bits)
         bits.ue()  # max_num_ref_frames
         bits.take(1)  # gaps_in_frame_num_value_allowed_flag
-        width, height = _size(bits, chroma)
-        return cls(nal[1], nal[2], nal[3], width, height)
+        width, height = _size(bits, sampling[0])
+        # Baseline has no B-frames at all (§A.2.1).
+        max_reorder = 0 if nal[1] == BASELINE else _max_reorder(bits)
+        return cls(nal[1], nal[2], nal[3], width, height, sampling, max_reorder)
 
 
-def _chroma_format(bits: "_Bits") -> int:
+def _max_reorder(bits: Bits) -> int | None:
+    """max_num_reorder_frames of §E.1.1. A broken VUI harms nobody else."""
+    try:
+        if not bits.take(1):  # vui_parameters_present_flag
+            return None
+        _skip_vui(bits)
+        if not bits.take(1):  # bitstream_restriction_flag
+            return None
+        bits.take(1)  # motion_vectors_over_pic_boundaries_flag
+        for _ in range(4):
+            bits.ue()  # max_bytes_per_pic_denom to log2_max_mv_length_vertical
+        return bits.ue()
+    except MalformedError:
+        return None
+
+
+def _skip_vui(bits: Bits) -> None:
+    if bits.take(1) and bits.take(8) == _EXTENDED_SAR:  # aspect_ratio_info_present_flag
+        bits.take(32)  # sar_width, sar_height
+    if bits.take(1):  # overscan_info_present_flag
+        bits.take(1)
+    if bits.take(1) and bits.take(5) & 1:  # video_signal_type, colour_description_present_flag
+        bits.take(24)
+    if bits.take(1):  # chroma_loc_info_present_flag
+        bits.ue()
+        bits.ue()
+    if bits.take(1):  # timing_info_present_flag
+        bits.take(65)
+    nal, vcl = _skip_hrd(bits), _skip_hrd(bits)
+    bits.take(2 if nal or vcl else 1)  # low_delay_hrd_flag, pic_struct_present_flag
+
+
+def _skip_hrd(bits: Bits) -> bool:
+    """hrd_parameters() of §E.1.2, behind the flag that tells whether they are there."""
+    if not bits.take(1):
+        return False
+    count = bits.ue() + 1
+    bits.take(8)
+    for _ in range(min(count, 32)):
+        bits.ue()
+        bits.ue()
+        bits.take(1)
+    bits.take(20)
+    return True
+
+
+def _sampling(bits: Bits) -> tuple[int, int, int]:
     chroma = bits.ue()
     if chroma == 3:  # noqa: PLR2004
         bits.take(1)  # separate_colour_plane_flag
-    bits.ue()  # bit_depth_luma_minus8
-    bits.ue()  # bit_depth_chroma_minus8
+    luma, chroma_depth = bits.ue() + 8, bits.ue() + 8
     bits.take(1)  # qpprime_y_zero_transform_bypass_flag
     if bits.take(1):
         for index in range(12 if chroma == 3 else 8):  # noqa: PLR2004
             if bits.take(1):
                 _skip_scaling_list(bits, 16 if index < 6 else 64)  # noqa: PLR2004
-    return chroma
+    return chroma, luma, chroma_depth
 
 
-def _skip_scaling_list(bits: "_Bits", size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     last = following = 8
     for _ in range(size):
         if following:
@@ -175,7 +192,7 @@ def _skip_scaling_list(bits: "_Bits", size: int) -> None:
         last = following or last
 
 
-def _skip_picture_order(bits: "_Bits") -> None:
+def _skip_picture_order(bits: Bits) -> None:
     kind = bits.ue()
     if kind == 0:
         bits.ue()
@@ -187,7 +204,7 @@ def _skip_picture_order(bits: "_Bits") -> None:
             bits.se()
 
 
-def _size(bits: "_Bits", chroma: int) -> tuple[int, int]:
+def _size(bits: Bits, chroma: int) -> tuple[int, int]:
     width = (bits.ue() + 1) * 16
     units = bits.ue() + 1
     frames_only = bits.take(1)
@@ -204,26 +221,15 @@ def _size(bits: "_Bits", chroma: int) -> tuple[int, int]:
     return width, height
 
 
-class _Bits:
-    """Reads the fields of §9.1 from a NAL unit's payload."""
-
-    def __init__(self, payload: bytes) -> None:
-        rbsp = payload.replace(b"\x00\x00\x03", b"\x00\x00")  # emulation prevention, §7.4.1
-        self._value = int.from_bytes(rbsp)
-        self._left = len(rbsp) * 8
-
-    def take(self, count: int) -> int:
-        if count > self._left:
-            raise MalformedError("the parameter set ends too early")
-        self._left -= count
-        return (self._value >> self._left) & ((1 << count) - 1)
-
-    def ue(self) -> int:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.take(zeros)
-
-    def se(self) -> int:
-        number = self.ue()
-        return (number + 1) // 2 if number % 2 else -(number // 2)
+SYNTAX: Final = Syntax(
+    name="H.264",
+    parameter_sets=PARAMETER_SETS,
+    sps=SPS,
+    delimiter=DELIMITER,
+    nal_type=nal_type,
+    is_picture=is_picture,
+    is_key=is_key,
+    is_b_slice=is_b_slice,
+    configuration=configuration,
+    parse_sps=Sps.parse,
+)

@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator
 
 from publisher.errors import SourceError, UnplayableError
-from publisher.media import h264
-from publisher.media.audio import AudioPipeline, audio_pipeline
 from publisher.media.format import Format, describe
 from publisher.media.packets import SECOND, Packet, Stream
+from publisher.media.sound import Sound
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
 from publisher.media.video import VideoPipeline
@@ -25,54 +24,59 @@ class Preparation:
 
     def __init__(self, streams: tuple[Stream, ...], timeline: Timeline) -> None:
         """Raises UnplayableError when there is nothing that browsers could show."""
-        video = [stream for stream in streams if stream.kind == "video"]
-        audio = [stream for stream in streams if stream.kind == "audio"]
-        if not video:
+        video = next((stream for stream in streams if stream.kind == "video"), None)
+        audio = next((stream for stream in streams if stream.kind == "audio"), None)
+        if video is None:
             raise UnplayableError(
                 "no_video", "The source has sound but no picture.", "Choose a video stream."
             )
-        self._video_stream = video[0]
-        self._audio_stream = audio[0] if audio else None
-        self._video = VideoPipeline(video[0], timeline)
-        self._audio: AudioPipeline | None = audio_pipeline(audio[0], timeline) if audio else None
-        self._announced: h264.Sps | None = None
-        self._held: list[AccessUnit] = []
+        self._stream = video
+        self._video = VideoPipeline(video, timeline)
+        self._sound = Sound(audio, timeline) if audio else None
+        self._announced: Format | None = None
         self._opened_at = self._pictured_at = _now()
 
     @property
     def lost(self) -> int:
         """Packets that could not be used."""
-        return self._video.malformed + (self._audio.lost if self._audio else 0)
+        return self._video.malformed + (self._sound.lost if self._sound else 0)
 
     def feed(self, packet: Packet) -> Iterator[Unit | Format]:
         """What the packet brings for viewers; raises SourceError or UnplayableError."""
         now = _now()
         if packet.kind == "video":
             self._pictured_at = now
-            yield from self._picture(self._video.feed(packet, now))
-        elif self._audio and self._announced:
-            yield from self._audio.feed(packet, now)
+            for unit in self._video.feed(packet, now):
+                yield from self._picture(unit)
+        elif self._sound and self._announced:
+            yield from self._sounds(self._sound, packet, now)
         self._check(now)
 
-    def _picture(self, unit: AccessUnit | None) -> Iterator[Unit | Format]:
-        # A camera that is opened, or has come back, mostly begins in the middle of a GOP: viewers
-        # would see it painted over the last picture. And what may have B-frames is looked at for
-        # some pictures before anybody is told that it is live.
-        if unit is None or not (unit.key or self._held or self._announced):
-            return
-        self._held.append(unit)
-        if not self._video.judged:
-            return
-        yield from self._format_change()
+    def _picture(self, unit: AccessUnit) -> Iterator[Unit | Format]:
+        if unit.key or self._video.reordered != self._reordered:
+            yield from self._format_change()
         if self._announced:
-            yield from self._held
-        self._held = []
+            yield unit
+
+    @property
+    def _reordered(self) -> bool:
+        return self._announced is not None and self._announced.reordered
+
+    def _sounds(self, sound: Sound, packet: Packet, now: int) -> Iterator[Unit | Format]:
+        known = sound.aac
+        units = list(sound.feed(packet, now))
+        if sound.aac != known:
+            yield from self._format_change()
+        yield from units
 
     def _format_change(self) -> Iterator[Format]:
-        sps = self._video.sps
-        if sps is not None and sps != self._announced:
-            self._announced = sps
-            yield describe(self._video_stream, sps, self._audio_stream, self._audio)
+        sound = self._sound
+        media = describe(
+            self._stream, self._video, sound.rtp if sound else None, sound.aac if sound else None
+        )
+        if media and media != self._announced:
+            self._announced = media
+            yield media
 
     def _check(self, now: int) -> None:
         if now - self._pictured_at > PICTURE_SECONDS * SECOND:

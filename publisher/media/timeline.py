@@ -7,7 +7,7 @@ clock at the first packet and again whenever the camera's clock jumps. Slow drif
 a camera's crystal may lose seconds a day, and only jumps hurt a viewer.
 """
 
-from publisher.media.packets import SECOND, Kind, Packet
+from publisher.media.packets import SECOND, Kind
 
 MAX_STRAY = 3 * SECOND  # from one packet to the next; stalls and bursts of a network stay below
 
@@ -26,29 +26,29 @@ class Timeline:
         self._offset = None
         self._stray.clear()
 
-    def place(self, packet: Packet, now: int, interval: int) -> int:
-        """When the packet is due, in microseconds.
+    def place(self, kind: Kind, time: int | None, now: int, interval: int) -> int:
+        """When a packet with this time of the camera's clock is due, in microseconds.
 
         ``now`` is the monotonic clock at arrival, ``interval`` what to step by when the packet
         has no time of its own (RTSP's first IDR has none until the first sender report).
         """
-        due = self._due(packet, now, interval)
-        due = max(due, self._last.get(packet.kind, due - 1) + 1)
-        self._last[packet.kind] = due
+        due = self._due(kind, time, now, interval)
+        due = max(due, self._last.get(kind, due - 1) + 1)
+        self._last[kind] = due
         return due
 
-    def _due(self, packet: Packet, now: int, interval: int) -> int:
-        if packet.pts is None:
-            return self._last.get(packet.kind, now - interval) + interval
+    def _due(self, kind: Kind, time: int | None, now: int, interval: int) -> int:
+        if time is None:
+            return self._last.get(kind, now - interval) + interval
         if self._offset is None:
-            self._offset = self._start(packet.kind, now, interval) - packet.pts
-        stray = now - packet.pts
-        if abs(stray - self._stray.get(packet.kind, stray)) > MAX_STRAY:
+            self._offset = self._start(kind, now, interval) - time
+        stray = now - time
+        if abs(stray - self._stray.get(kind, stray)) > MAX_STRAY:
             self.jumps += 1
-            self._offset = max(now, self._last.get(packet.kind, now) + interval) - packet.pts
+            self._offset = max(now, self._last.get(kind, now) + interval) - time
             self._stray.clear()
-        self._stray[packet.kind] = stray
-        return packet.pts + self._offset
+        self._stray[kind] = stray
+        return time + self._offset
 
     def _start(self, kind: Kind, now: int, interval: int) -> int:
         last = self._last.get(kind)

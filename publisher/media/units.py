@@ -1,34 +1,41 @@
-"""What goes from a camera to its viewers: access units and blocks of sound, timed and counted.
+"""What goes from a camera to its viewers: pictures and sounds, timed and counted.
 
-Made once, shared by all legs, never changed.
+Made once, shared by all legs, never changed. All times are microseconds of the camera's timeline,
+which never jumps and is common to picture and sound.
 """
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import av
-
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """One coded picture: Annex B with its parameter sets if it is an IDR.
+    """One coded picture: Annex B with its parameter sets in front if decoding can begin here.
 
-    ``pts`` is in microseconds of the camera's timeline, which never jumps. ``packet`` has the
-    same bytes and time, in 1/90000 s, for those who hand it on.
+    ``pts`` says when it is shown, ``dts`` when it is decoded: they are the same without B-frames.
     """
 
     data: bytes
     pts: int
+    dts: int
     key: bool
-    packet: "av.Packet[av.stream.Stream]"
 
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """One block of sound as it leaves for browsers: Opus, or G.711 as the camera sent it."""
+    """One block of sound as it leaves over RTP: Opus, or G.711 as the camera sent it."""
 
+    data: bytes
     pts: int
-    packet: "av.Packet[av.stream.Stream]"
+    clock_rate: int  # Hz, of its RTP timestamps
 
 
-Unit: TypeAlias = AccessUnit | AudioBlock
+@dataclass(frozen=True, slots=True)
+class AacFrame:
+    """One frame of AAC as the camera made it: raw, without an ADTS header."""
+
+    data: bytes
+    pts: int
+
+
+Unit: TypeAlias = AccessUnit | AudioBlock | AacFrame

@@ -1,164 +1,138 @@
-"""From a camera's packets to access units that any browser can be sent.
+"""From a camera's packets to access units.
 
 The pictures stay as the camera made them, bit for bit. What is added are the parameter sets
-before an IDR that came without them (many cameras put them into the SDP only, where no browser
-looks), and what is taken away is only the framing: length prefixes become start codes.
+before a key frame that came without them (many cameras put them into the SDP only, where no
+browser looks), and what is taken away is only the framing: length prefixes become start codes.
 """
 
-from fractions import Fraction
-
-import av
+from collections.abc import Iterator
 
 from publisher.errors import SourceError, UnplayableError
-from publisher.media import h264
+from publisher.media import h264, hevc
+from publisher.media.bitstream import Configuration, MalformedError, join_annex_b
+from publisher.media.order import DecodingOrder, Ordered, Picture
 from publisher.media.packets import SECOND, Packet, Stream
+from publisher.media.syntax import Sps, Syntax
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit
 
-CLOCK_RATE = 90_000  # Hz, RFC 6184 §8.2.1
-_TIME_BASE = Fraction(1, CLOCK_RATE)
-_REORDERED_ENOUGH = 3  # pictures out of order before B-frames are blamed: one may be a glitch
-_JUDGED_AFTER = 10  # pictures: two B-frames between each two others have shown themselves by then
+SYNTAXES = {"h264": h264.SYNTAX, "hevc": hevc.SYNTAX}
 
 
 class VideoPipeline:
-    """Turns the packets of one opened camera into access units."""
+    """Turns the packets of one opened camera into access units, beginning with a key frame."""
 
     def __init__(self, stream: Stream, timeline: Timeline) -> None:
-        """Raises UnplayableError when no browser takes the codec over RTP."""
-        _require_h264(stream)
-        self._configuration = _configuration(stream)
-        self._parameter_sets = self._configuration.parameter_sets
+        """Raises UnplayableError when no browser takes the codec."""
+        self._syntax = _syntax(stream)
+        self._configuration = _configuration(self._syntax, stream)
         self._timeline = timeline
         self._interval = round(SECOND / stream.frame_rate) if stream.frame_rate else SECOND // 30
-        self._reordering = _Reordering()
-        self.sps = _first_sps(self._parameter_sets)
+        self._order = DecodingOrder(self._interval)
+        self._begun = False
+        self.parameter_sets = self._configuration.parameter_sets
+        self.sps = self._first_sps()
         self.malformed = 0
 
     @property
-    def judged(self) -> bool:
-        """Whether enough was seen to say that there are no B-frames."""
-        return self._reordering.pictures >= _JUDGED_AFTER or (
-            self.sps is not None and self.sps.profile_idc == h264.BASELINE  # it has none
-        )
+    def name(self) -> str:
+        """The codec's name."""
+        return self._syntax.name
 
-    def feed(self, packet: Packet, now: int) -> AccessUnit | None:
-        """The access unit of the packet, or None when there is nothing to show in it.
+    @property
+    def reordered(self) -> bool:
+        """Whether there are B-frames."""
+        return self._order.reordered
 
-        ``now`` is the monotonic clock in microseconds. Raises UnplayableError.
+    def feed(self, packet: Packet, now: int) -> Iterator[AccessUnit]:
+        """The access units whose times are known with the packet.
+
+        ``now`` is the monotonic clock in microseconds.
         """
         nals = self._split(packet.data)
-        types = {h264.nal_type(nal) for nal in nals}
-        if not types & {h264.SLICE, h264.IDR}:
+        kinds = {self._syntax.nal_type(nal) for nal in nals}
+        if kinds.intersection(self._syntax.parameter_sets):
             self._remember(nals)
-            return None
-        self._reordering.watch(packet, nals)
-        if types & {h264.SPS, h264.PPS}:
-            self._remember(nals)
-        key = h264.IDR in types
-        if key:
-            missing = {h264.SPS, h264.PPS} - types
-            nals = _insert([n for n in self._parameter_sets if h264.nal_type(n) in missing], nals)
-        pts = self._timeline.place(packet, now, self._interval)
-        return _access_unit(h264.join_annex_b(nals), pts, key=key)
+        if not any(map(self._syntax.is_picture, kinds)):
+            return
+        # A camera that is opened, or has come back, mostly begins in the middle of a GOP: viewers
+        # would see it painted over the last picture.
+        key = any(map(self._syntax.is_key, kinds))
+        self._begun = self._begun or key
+        if self._begun:
+            if key:
+                nals = self._complete(nals, kinds)
+                self._order.expect(self.sps.max_reorder if self.sps else None)
+            b_slices = any(map(self._is_b_slice, nals))
+            picture = Picture(join_annex_b(nals), key, b_slices, packet.pts, now)
+            yield from map(self._place, self._order.put(picture))
 
     def _split(self, data: bytes) -> list[bytes]:
         try:
             return self._configuration.split(data)
-        except h264.MalformedError:
+        except MalformedError:
             self.malformed += 1
             return []
 
     def _remember(self, nals: list[bytes]) -> None:
-        for kind in (h264.SPS, h264.PPS):
-            found = tuple(nal for nal in nals if h264.nal_type(nal) == kind)
+        nal_type = self._syntax.nal_type
+        for kind in self._syntax.parameter_sets:
+            found = tuple(nal for nal in nals if nal_type(nal) == kind)
             if found:
-                others = tuple(n for n in self._parameter_sets if h264.nal_type(n) != kind)
-                # Sequence parameter sets go first: the others refer to them.
-                self._parameter_sets = tuple(sorted(others + found, key=h264.nal_type))
-        self.sps = _first_sps(self._parameter_sets) or self.sps
+                others = tuple(nal for nal in self.parameter_sets if nal_type(nal) != kind)
+                # They refer to each other in the order of their types.
+                self.parameter_sets = tuple(sorted(others + found, key=nal_type))
+        self.sps = self._first_sps() or self.sps
+
+    def _first_sps(self) -> Sps | None:
+        for nal in self.parameter_sets:
+            if self._syntax.nal_type(nal) == self._syntax.sps:
+                try:
+                    return self._syntax.parse_sps(nal)
+                except MalformedError:
+                    return None
+        return None
+
+    def _complete(self, nals: list[bytes], kinds: set[int]) -> list[bytes]:
+        """All parameter sets go first, behind an access unit delimiter (H.264 §7.4.1.2.3)."""
+        missing = set(self._syntax.parameter_sets) - kinds
+        nal_type = self._syntax.nal_type
+        added = [nal for nal in self.parameter_sets if nal_type(nal) in missing]
+        if not added:
+            return nals
+        first = {self._syntax.delimiter, *self._syntax.parameter_sets}
+        delimiter = [nal for nal in nals if nal_type(nal) == self._syntax.delimiter]
+        sets = [nal for nal in nals if nal_type(nal) in self._syntax.parameter_sets]
+        rest = [nal for nal in nals if nal_type(nal) not in first]
+        return [*delimiter, *sorted(sets + added, key=nal_type), *rest]
+
+    def _is_b_slice(self, nal: bytes) -> bool:
+        try:
+            return self._syntax.is_b_slice(nal)
+        except MalformedError:
+            return False
+
+    def _place(self, ordered: Ordered) -> AccessUnit:
+        picture = ordered.picture
+        dts = self._timeline.place("video", ordered.dts, picture.now, self._interval)
+        return AccessUnit(picture.data, dts + ordered.delay, dts, picture.key)
 
 
-def _require_h264(stream: Stream) -> None:
-    if stream.codec == "hevc":
-        raise UnplayableError(
-            "codec_h265",
-            "The camera sends H.265, which browsers do not take over WebRTC.",
-            "Set the camera's video encoding to H.264, or use its H.264 sub-stream.",
-        )
-    if stream.codec != "h264":
+def _syntax(stream: Stream) -> Syntax:
+    syntax = SYNTAXES.get(stream.codec)
+    if syntax is None:
         raise UnplayableError(
             "codec_unsupported",
             f"The camera sends {stream.codec}, which is not passed on.",
             "Set the camera's video encoding to H.264.",
         )
+    return syntax
 
 
-def _configuration(stream: Stream) -> h264.Configuration:
+def _configuration(syntax: Syntax, stream: Stream) -> Configuration:
     try:
-        return h264.Configuration.parse(stream.extradata)
-    except h264.MalformedError as error:
+        return syntax.configuration(stream.extradata)
+    except MalformedError as error:
         raise SourceError(
-            "source_not_a_camera", f"The H.264 configuration is broken: {error}."
+            "source_not_a_camera", f"The {syntax.name} configuration is broken: {error}."
         ) from None
-
-
-def _first_sps(nals: tuple[bytes, ...]) -> h264.Sps | None:
-    for nal in nals:
-        if h264.nal_type(nal) == h264.SPS:
-            try:
-                return h264.Sps.parse(nal)
-            except h264.MalformedError:
-                return None
-    return None
-
-
-def _insert(parameter_sets: list[bytes], nals: list[bytes]) -> list[bytes]:
-    """The sets go first, behind an SPS or an access unit delimiter if there is one (§7.4.1.2.3)."""
-    begin = 0
-    while h264.nal_type(nals[begin]) in (h264.DELIMITER, h264.SPS):
-        begin += 1
-    return [*nals[:begin], *parameter_sets, *nals[begin:]] if parameter_sets else nals
-
-
-def _access_unit(data: bytes, pts: int, *, key: bool) -> AccessUnit:
-    packet = av.Packet(data)
-    packet.pts = packet.dts = pts * CLOCK_RATE // SECOND
-    packet.time_base = _TIME_BASE
-    packet.is_keyframe = key
-    return AccessUnit(data, pts, key, packet)
-
-
-class _Reordering:
-    """Tells B-frames from glitches: B slices, and times that go back again and again.
-
-    WebRTC has no reordering: Chromium decodes a few per cent of such pictures and asks for key
-    frames for ever, so saying so is better than trying.
-    """
-
-    def __init__(self) -> None:
-        self._highest: int | None = None
-        self._seen = 0
-        self.pictures = 0
-
-    def watch(self, packet: Packet, nals: list[bytes]) -> None:
-        """Takes the next picture; raises UnplayableError."""
-        self.pictures += 1
-        if packet.pts is None or not any(_is_b_slice(nal) for nal in nals):
-            self._highest = packet.pts
-            return
-        if self._highest is not None and packet.pts < self._highest:
-            self._seen += 1
-        if self._seen >= _REORDERED_ENOUGH:
-            raise UnplayableError(
-                "b_frames",
-                "The camera sends B-frames, which WebRTC cannot carry.",
-                "Set B-frames to 0 in the camera, or its profile to Baseline.",
-            )
-
-
-def _is_b_slice(nal: bytes) -> bool:
-    try:
-        return h264.is_b_slice(nal)
-    except h264.MalformedError:
-        return False

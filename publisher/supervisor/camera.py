@@ -23,6 +23,7 @@ from publisher.whip.endpoint import Endpoint
 from rendezvous.wire.messages import (
     SENTENCE_LENGTH,
     Candidate,
+    Delivery,
     End,
     Error,
     ErrorCode,
@@ -146,7 +147,7 @@ class Camera:
         self._viewers.use(media)
         if self._broadcast:
             self._broadcast.use(media)
-        self._say(Source(state=SourceState.LIVE, tracks=media.tracks))
+        self._say(_live(media))
 
     def _say(self, source: Source) -> None:
         if source == self._source:
@@ -155,6 +156,8 @@ class Camera:
         if source.state == SourceState.LIVE:
             tracks = "; ".join(f"{t.codec} ({t.detail})" for t in source.tracks)
             logger.info("%s: live: %s.", self._media.name, tracks)
+            if source.code:
+                logger.warning("[%s] %s", source.code, source.message)
         else:
             self._fan_out.gop.clear()
             logger.warning("[%s] %s", source.code, source.message)
@@ -239,6 +242,20 @@ class Camera:
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
+
+
+def _live(media: Format) -> Source:
+    """With the ways in which viewers can have the stream; an obstacle leaves one of them."""
+    if media.obstacle is None:
+        legs: tuple[str, ...] = (Delivery.RTP, Delivery.FMP4)
+        return Source(state=SourceState.LIVE, tracks=media.tracks, legs=legs)
+    return Source(
+        state=SourceState.LIVE,
+        code=media.obstacle.code,
+        message=f"{media.obstacle.sentence} {media.obstacle.cure}",
+        tracks=media.tracks,
+        legs=(Delivery.FMP4,),
+    )
 
 
 def _trouble(state: SourceState, error: SourceError | UnplayableError) -> Source:

@@ -2,21 +2,19 @@
 
 import asyncio
 
-import av
-
 from publisher.media.fanout import FanOut
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.gop import GopCache
-from publisher.media.units import AccessUnit, AudioBlock
+from publisher.media.units import AacFrame, AccessUnit, AudioBlock
 
 
 def unit(number: int, *, key: bool = False, size: int = 10) -> AccessUnit:
     data = bytes(size)
-    return AccessUnit(data, number, key, av.Packet(data))
+    return AccessUnit(data, number, number, key)
 
 
 def block(number: int) -> AudioBlock:
-    return AudioBlock(number, av.Packet(b"\x00"))
+    return AudioBlock(b"\x00", number, 48_000)
 
 
 class Viewer:
@@ -25,12 +23,16 @@ class Viewer:
     def __init__(self) -> None:
         self.pictures: list[int] = []
         self.sounds: list[int] = []
+        self.frames: list[int] = []
 
     def put_video(self, unit: AccessUnit) -> None:
         self.pictures.append(unit.pts)
 
     def put_audio(self, block: AudioBlock) -> None:
         self.sounds.append(block.pts)
+
+    def put_aac(self, frame: AacFrame) -> None:
+        self.frames.append(frame.pts)
 
 
 def test_a_viewer_that_joins_late_gets_the_gop_from_its_idr() -> None:

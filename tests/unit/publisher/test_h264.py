@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.media import h264
-from publisher.media.h264 import Configuration, MalformedError, Sps
+from publisher.media import bitstream, h264
+from publisher.media.bitstream import Configuration, MalformedError
+from publisher.media.h264 import Sps
 
 nal_units = st.binary(min_size=1, max_size=60).map(
     # A NAL unit never holds a start code and never ends with a zero (§7.4.1).
@@ -32,12 +33,12 @@ def encoded(profile: str, size: tuple[int, int], **options: str) -> list[bytes]:
         frame.pts = pts
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
-    return [nal for packet in packets for nal in h264.split_annex_b(bytes(packet))]
+    return [nal for packet in packets for nal in bitstream.split_annex_b(bytes(packet))]
 
 
 @given(st.lists(nal_units, min_size=1, max_size=6))
 def test_joining_and_splitting_annex_b_loses_nothing(nals: list[bytes]) -> None:
-    assert h264.split_annex_b(h264.join_annex_b(nals)) == nals
+    assert bitstream.split_annex_b(bitstream.join_annex_b(nals)) == nals
 
 
 @given(st.lists(nal_units, min_size=1, max_size=6), st.sampled_from([2, 4]))
@@ -45,14 +46,14 @@ def test_length_prefixes_become_start_codes_and_nothing_else_changes(
     nals: list[bytes], size: int
 ) -> None:
     sample = b"".join(len(nal).to_bytes(size) + nal for nal in nals)
-    assert h264.split_length_prefixed(sample, size) == nals
+    assert bitstream.split_length_prefixed(sample, size) == nals
 
 
 @given(st.binary(max_size=80))
 def test_bytes_that_are_no_sample_are_refused_or_split_but_never_crash(data: bytes) -> None:
-    h264.split_annex_b(data)
+    bitstream.split_annex_b(data)
     try:
-        nals = h264.split_length_prefixed(data, 4)
+        nals = bitstream.split_length_prefixed(data, 4)
     except MalformedError:
         return
     assert b"".join(len(nal).to_bytes(4) + nal for nal in nals) == data
@@ -93,9 +94,9 @@ def test_both_forms_of_configuration_hold_the_parameter_sets() -> None:
     sps, pps = b"\x67\x42\xc0\x1f\x01", b"\x68\xce\x01"
     avcc = bytes([1, 0x42, 0xC0, 0x1F, 0xFF, 0xE1, 0, len(sps)]) + sps
     avcc += bytes([1, 0, len(pps)]) + pps
-    assert Configuration.parse(avcc) == Configuration((sps, pps), 4)
-    annex_b = h264.join_annex_b([sps, pps])
-    assert Configuration.parse(annex_b) == Configuration((sps, pps), 0)
-    assert Configuration.parse(b"") == Configuration()
+    assert h264.configuration(avcc) == Configuration((sps, pps), 4)
+    annex_b = bitstream.join_annex_b([sps, pps])
+    assert h264.configuration(annex_b) == Configuration((sps, pps), 0)
+    assert h264.configuration(b"") == Configuration()
     with pytest.raises(MalformedError):
-        Configuration.parse(avcc[:5])
+        h264.configuration(avcc[:5])

@@ -3,12 +3,13 @@
 import pytest
 
 from publisher.errors import UnplayableError
-from publisher.media import h264
+from publisher.media import bitstream, h264, hevc
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit
 from publisher.media.video import VideoPipeline
 from tests.unit.publisher.test_h264 import encoded
+from tests.unit.publisher.test_hevc import h265
 
 SPS_PPS = [n for n in encoded("baseline", (320, 192)) if h264.nal_type(n) in (7, 8)][:2]
 IDR = b"\x65\x88\x84\x01"
@@ -21,45 +22,44 @@ def pipeline(extradata: bytes = b"", codec: str = "h264") -> VideoPipeline:
 
 
 def packet(*nals: bytes, pts: int | None = 0) -> Packet:
-    return Packet("video", h264.join_annex_b(nals), pts, pts, key=False)
+    return Packet("video", bitstream.join_annex_b(nals), pts, pts, key=False)
 
 
 def feed(pipe: VideoPipeline, *nals: bytes, pts: int | None = 0) -> AccessUnit:
-    unit = pipe.feed(packet(*nals, pts=pts), now=10 * SECOND)
-    assert unit
+    (unit,) = pipe.feed(packet(*nals, pts=pts), now=10 * SECOND)
     return unit
 
 
 def test_parameter_sets_from_the_sdp_stand_before_every_idr() -> None:
-    pipe = pipeline(h264.join_annex_b(SPS_PPS))
-    assert h264.split_annex_b(feed(pipe, IDR).data) == [*SPS_PPS, IDR]
-    assert h264.split_annex_b(feed(pipe, SLICE).data) == [SLICE]
+    pipe = pipeline(bitstream.join_annex_b(SPS_PPS))
+    assert bitstream.split_annex_b(feed(pipe, IDR).data) == [*SPS_PPS, IDR]
+    assert bitstream.split_annex_b(feed(pipe, SLICE).data) == [SLICE]
 
 
 def test_an_access_unit_delimiter_stays_first() -> None:
-    pipe = pipeline(h264.join_annex_b(SPS_PPS))
-    assert h264.split_annex_b(feed(pipe, DELIMITER, IDR).data) == [DELIMITER, *SPS_PPS, IDR]
+    pipe = pipeline(bitstream.join_annex_b(SPS_PPS))
+    assert bitstream.split_annex_b(feed(pipe, DELIMITER, IDR).data) == [DELIMITER, *SPS_PPS, IDR]
 
 
 def test_an_idr_with_its_own_parameter_sets_is_not_touched() -> None:
-    data = h264.join_annex_b([*SPS_PPS, IDR])
-    pipe = pipeline(h264.join_annex_b([SPS_PPS[0] + b"\x01", SPS_PPS[1]]))
+    data = bitstream.join_annex_b([*SPS_PPS, IDR])
+    pipe = pipeline(bitstream.join_annex_b([SPS_PPS[0] + b"\x01", SPS_PPS[1]]))
     assert feed(pipe, *SPS_PPS, IDR).data == data
 
 
 def test_parameter_sets_that_came_in_a_packet_of_their_own_are_kept_for_the_idr() -> None:
     pipe = pipeline()
-    assert pipe.feed(packet(*SPS_PPS), now=SECOND) is None
+    assert list(pipe.feed(packet(*SPS_PPS), now=SECOND)) == []
     assert pipe.sps
     assert (pipe.sps.width, pipe.sps.height) == (320, 192)
-    assert h264.split_annex_b(feed(pipe, IDR).data) == [*SPS_PPS, IDR]
+    assert bitstream.split_annex_b(feed(pipe, IDR).data) == [*SPS_PPS, IDR]
 
 
 def test_one_parameter_set_in_band_and_the_other_in_the_sdp_come_together() -> None:
     sps, pps = SPS_PPS
-    pipe = pipeline(h264.join_annex_b([pps]))
-    assert h264.split_annex_b(feed(pipe, sps, IDR).data) == [sps, pps, IDR]
-    assert h264.split_annex_b(feed(pipe, IDR).data) == [sps, pps, IDR]
+    pipe = pipeline(bitstream.join_annex_b([pps]))
+    assert bitstream.split_annex_b(feed(pipe, sps, IDR).data) == [sps, pps, IDR]
+    assert bitstream.split_annex_b(feed(pipe, IDR).data) == [sps, pps, IDR]
 
 
 def test_a_sample_of_an_mp4_becomes_annex_b() -> None:
@@ -68,49 +68,49 @@ def test_a_sample_of_an_mp4_becomes_annex_b() -> None:
     avcc += bytes([1]) + len(pps).to_bytes(2) + pps
     pipe = pipeline(avcc)
     sample = Packet("video", len(IDR).to_bytes(4) + IDR, 0, 0, key=True)
-    unit = pipe.feed(sample, now=SECOND)
-    assert unit
-    assert h264.split_annex_b(unit.data) == [sps, pps, IDR]
+    (unit,) = pipe.feed(sample, now=SECOND)
+    assert bitstream.split_annex_b(unit.data) == [sps, pps, IDR]
     broken = Packet("video", b"\x00\x00\x01\x07garbage", 0, 0, key=True)
-    assert pipe.feed(broken, now=SECOND) is None
+    assert list(pipe.feed(broken, now=SECOND)) == []
     assert pipe.malformed == 1
 
 
-def test_the_packet_for_rtp_has_the_unit_s_bytes_and_time() -> None:
-    unit = feed(pipeline(), *SPS_PPS, IDR)
-    assert bytes(unit.packet) == unit.data
-    assert unit.packet.pts == unit.pts * 9 // 100
-
-
-@pytest.mark.parametrize(
-    ("codec", "code", "cure"),
-    [("hevc", "codec_h265", "H.264"), ("mjpeg", "codec_unsupported", "H.264")],
-)
-def test_codecs_that_browsers_do_not_take_are_named_with_the_cure(
-    codec: str, code: str, cure: str
-) -> None:
+def test_a_codec_that_no_browser_takes_is_named_with_the_cure() -> None:
     with pytest.raises(UnplayableError) as caught:
-        pipeline(codec=codec)
-    assert caught.value.code == code
-    assert cure in caught.value.cure
+        pipeline(codec="vp6f")
+    assert caught.value.code == "codec_unsupported"
+    assert "H.264" in caught.value.cure
 
 
-def test_b_frames_are_named_and_one_glitch_is_not() -> None:
+def test_new_parameter_sets_take_the_place_of_the_old_with_the_next_idr() -> None:
+    new = [n for n in encoded("baseline", (640, 384)) if h264.nal_type(n) in (7, 8)][:2]
+    pipe = pipeline(bitstream.join_annex_b(SPS_PPS))
+    feed(pipe, IDR)
+    feed(pipe, *new, IDR, pts=SECOND)
+    assert pipe.parameter_sets == tuple(new)
+    assert bitstream.split_annex_b(feed(pipe, IDR, pts=2 * SECOND).data) == [*new, IDR]
+
+
+def test_h265_gets_its_three_parameter_sets_before_every_point_of_access() -> None:
+    sets = [nal for nal in h265(bframes=0) if hevc.nal_type(nal) in hevc.PARAMETER_SETS][:3]
+    pipe = pipeline(bitstream.join_annex_b(sets), codec="hevc")
+    cra = bytes([21 << 1, 1]) + b"\x80"
+    unit = feed(pipe, cra)
+    assert unit.key
+    assert bitstream.split_annex_b(unit.data) == [*sets, cra]
+
+
+def test_with_b_frames_every_picture_is_decoded_in_order_and_before_it_is_shown() -> None:
+    pipe = VideoPipeline(Stream("video", "h264", frame_rate=25), Timeline())
+    shown = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11]
     nals = encoded("main", (320, 192), bf="2", b_adapt="0")
     b_slice = next(nal for nal in nals if h264.is_b_slice(nal))
-    pipe = pipeline()
-    feed(pipe, *SPS_PPS, IDR, pts=0)
-    feed(pipe, b_slice, pts=-40_000)
-    for number in range(1, 2):
-        feed(pipe, SLICE, pts=number * 120_000)
-        feed(pipe, b_slice, pts=number * 120_000 - 80_000)
-    feed(pipe, SLICE, pts=240_000)
-    with pytest.raises(UnplayableError) as caught:
-        feed(pipe, b_slice, pts=160_000)
-    assert caught.value.code == "b_frames"
-
-
-def test_times_that_go_back_without_b_slices_are_no_b_frames() -> None:
-    pipe = pipeline()
-    for pts in (0, 40_000, 10_000, 80_000, 30_000, 120_000, 20_000):
-        feed(pipe, SLICE, pts=pts)
+    main = [nal for nal in nals if h264.nal_type(nal) in (h264.SPS, h264.PPS)][:2]
+    units: list[AccessUnit] = []
+    for number, place in enumerate(shown):
+        coded = [*main, IDR] if not number else [SLICE if place % 3 == 0 else b_slice]
+        units += pipe.feed(packet(*coded, pts=place * 40_000), now=10 * SECOND + number * 40_000)
+    assert pipe.reordered
+    assert [(unit.pts - units[0].pts) // 40_000 for unit in units] == shown
+    assert [(unit.dts - units[0].dts) // 40_000 for unit in units] == list(range(len(shown)))
+    assert all(unit.dts <= unit.pts for unit in units)
