@@ -16,7 +16,7 @@
 /**
  * @typedef {'started' | 'stopped' | 'welcomed' | 'unreachable' | 'disconnected' | 'cameraAwaited'
  *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded'
- *   | 'mediaConnected' | 'mediaLost'} Event
+ *   | 'mediaConnected' | 'mediaLost' | 'incapable'} Event
  */
 /**
  * @typedef {'join' | 'joinAgain' | 'redial' | 'resume' | 'hangUp' | 'openMedia' | 'closeMedia'
@@ -43,6 +43,7 @@ export const EVENTS = [
   'sessionEnded', // it is over, for media too
   'mediaConnected', // ICE and DTLS are through
   'mediaLost', // they are gone, or never came
+  'incapable', // this browser cannot play what the camera sends
 ];
 
 /** @type {(to: State, ...effects: Effect[]) => Transition} */
@@ -88,6 +89,7 @@ const TABLE = {
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
     mediaConnected: go('playing'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
+    incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
   },
   playing: {
     stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
@@ -96,6 +98,7 @@ const TABLE = {
     forgotten: go('playing', 'hangUp'),
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
+    incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
   },
   ended: {
     started: go('joining', 'join'),

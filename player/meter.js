@@ -1,25 +1,21 @@
 /** Measures a running session once a second: the figures, and whether pictures still arrive. */
 
-import { figures } from './stats.js';
 import { FrameWatch } from './watch.js';
 
 const EVERY = 1_000; // ms
 
 /** @typedef {import('./stats.js').Figures} Figures */
-/** @typedef {import('./stats.js').Report} Report */
 
 export class Meter {
-  /** @type {Report | null} */
-  #report = null;
   #watch = new FrameWatch(performance.now());
   #timer;
 
   /**
-   * @param {() => Promise<RTCStatsReport>} report
+   * @param {() => Promise<Figures>} measure
    * @param {(figures: Figures, stalled: boolean) => void} measured
    */
-  constructor(report, measured) {
-    this.report = report;
+  constructor(measure, measured) {
+    this.measure = measure;
     this.measured = measured;
     this.#timer = setInterval(() => void this.#measure(), EVERY);
     void this.#measure();
@@ -32,9 +28,7 @@ export class Meter {
   }
 
   async #measure() {
-    const report = /** @type {Report} */ (/** @type {unknown} */ (await this.report()));
-    const told = figures(this.#report, report);
-    this.#report = report;
+    const told = await this.measure();
     this.measured(told, this.#watch.stalled(told.frames, performance.now()));
   }
 }

@@ -10,6 +10,8 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 const player = /** @type {PortholePlayer} */ (byId('player'));
 const input = /** @type {HTMLInputElement} */ (byId('link'));
+/** `?audio=aac` in front of the # asks for the camera's own sound. */
+const audio = new URLSearchParams(location.search).get('audio');
 const COPIED_FOR = 2_500; // ms that it is said
 
 function arrive() {
@@ -20,6 +22,7 @@ function arrive() {
   name(link.room);
   byId('copy-note').textContent = link.secret ? SECRET : PUBLIC;
   player.secret = link.secret;
+  if (audio) player.setAttribute('audio', audio);
   player.room = link.room;
   player.focus(/** @type {FocusOptions} */ ({ preventScroll: true, focusVisible: false }));
 }

@@ -4,6 +4,8 @@
  * Attributes: `server` (default: where this file came from), `room`, `secret` (taken out of the
  * page's markup as soon as it was read), `controls="off"`, and `muted`, which is for pages where
  * nobody should be asked to turn the sound on. Sound is always off at first: browsers demand it.
+ * `audio="aac"` asks for the camera's own sound, a quarter of a second later; `leg="rtp"` or
+ * `leg="fmp4"` for one way of delivery. What the camera cannot do is not insisted upon.
  *
  * Properties: `room`, `secret`, `muted`, `state`, `words`, `video`. Methods: `start()`, `stop()`,
  * `stats()`. Events: `porthole-state` (detail: state, chip, title, detail, tone) and
@@ -17,7 +19,7 @@ import { Viewer } from './viewer.js';
 /** @typedef {import('./words.js').Words} Words */
 
 export class PortholePlayer extends HTMLElement {
-  static observedAttributes = ['server', 'room', 'secret', 'controls', 'muted'];
+  static observedAttributes = ['server', 'room', 'secret', 'leg', 'audio', 'controls', 'muted'];
 
   #stage = new Stage(this.attachShadow({ mode: 'open' }), {
     pictured: () => this.#viewer?.pictured(),
@@ -157,11 +159,18 @@ export class PortholePlayer extends HTMLElement {
   #newViewer() {
     const url = signallingUrl(this.getAttribute('server'));
     return new Viewer(url, { room: this.room, secret: this.#secret }, {
-      show: (stream) => this.#stage.screen.show(stream),
+      show: (feed) => this.#stage.screen.show(feed),
       freeze: () => this.#stage.screen.freeze(),
       changed: () => this.#refresh(),
       measured: (figures) => this.#stage.measured(figures),
-    });
+    }, this.#wish);
+  }
+
+  /** The leg that the page asks for. @returns {import('./wire.js').Leg | null} */
+  get #wish() {
+    if (this.getAttribute('audio') === 'aac') return 'fmp4';
+    const leg = this.getAttribute('leg');
+    return leg === 'rtp' || leg === 'fmp4' ? leg : null;
   }
 
   #leave() {

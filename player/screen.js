@@ -5,11 +5,19 @@
  * an element and would be lost with it.
  */
 
+/**
+ * @typedef {{
+ *   current: boolean, hasSound: boolean,
+ *   attach: (video: HTMLVideoElement, changed: () => void) => void,
+ *   detach: (video: HTMLVideoElement) => void,
+ * }} Feed What a leg has to show. `current`: what is on the screen is live, and no stale beginning.
+ */
+
 export class Screen {
   /** The wait for a session's first picture; what belongs to it goes with it. */
   #turn = new AbortController();
-  /** @type {MediaStreamTrack | undefined} */
-  #sound;
+  /** @type {Feed | null} */
+  #feed = null;
 
   /**
    * @param {HTMLVideoElement} video
@@ -28,19 +36,16 @@ export class Screen {
 
   /** The browser, or somebody in a picture-in-picture window, holds the picture. */
   get paused() {
-    return this.video.srcObject !== null && this.video.paused;
+    return this.#feed !== null && this.video.paused;
   }
 
-  /** A receiver's track is muted until its first packet comes: cameras without sound stay so. */
   get hasSound() {
-    return this.#sound?.muted === false;
+    return this.#feed?.hasSound ?? false;
   }
 
-  /** @param {MediaStream} stream */
-  show(stream) {
-    this.video.srcObject = stream;
-    this.#sound = stream.getAudioTracks()[0];
-    if (this.#sound) this.#sound.onunmute = this.listener.changed;
+  /** @param {Feed} feed */
+  show(feed) {
+    this.#replace(feed);
     this.#awaitPicture();
     void this.play();
   }
@@ -71,20 +76,35 @@ export class Screen {
   clear() {
     this.#turn.abort();
     this.hasStill = false;
+    this.#replace(null);
     this.video.srcObject = null;
     this.still.width = this.still.height = 0;
+  }
+
+  /** @param {Feed | null} feed */
+  #replace(feed) {
+    this.#feed?.detach(this.video);
+    this.#feed = feed;
+    feed?.attach(this.video, this.listener.changed);
   }
 
   #awaitPicture() {
     this.#turn.abort();
     this.#turn = new AbortController();
     const { signal } = this.#turn;
-    const pictured = () => this.#pictured();
-    // The only sign of a picture in older browsers, and in tabs that are opened in the background.
-    this.video.addEventListener('loadeddata', pictured, { signal });
-    if (!('requestVideoFrameCallback' in this.video)) return;
-    const handle = this.video.requestVideoFrameCallback(pictured);
+    const pictured = () => this.#feed?.current && this.#pictured();
+    // The only signs of a picture in older browsers, and in tabs that are opened in the background.
+    for (const event of ['loadeddata', 'seeked']) this.video.addEventListener(event, pictured, { signal });
+    if ('requestVideoFrameCallback' in this.video) this.#awaitFrame(pictured, signal);
+  }
+
+  /** @param {() => void} pictured @param {AbortSignal} signal */
+  #awaitFrame(pictured, signal) {
+    let handle = 0;
+    const next = () => (handle = this.video.requestVideoFrameCallback(look));
+    const look = () => (pictured(), signal.aborted || next());
     signal.addEventListener('abort', () => this.video.cancelVideoFrameCallback(handle));
+    next();
   }
 
   #pictured() {

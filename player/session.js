@@ -1,25 +1,34 @@
 /**
- * One session's media: an RTCPeerConnection that offers to receive, trickles, is measured while
- * it is connected, and reports its end.
+ * One session's media: an RTCPeerConnection that offers to receive what its leg wants, trickles, is
+ * measured while it is connected, and reports its end.
  *
  * A session is used once. There is no ICE restart: cameras that speak through aiortc accept one
  * and do nothing, so whoever lost the path joins anew.
  */
 
+import { Fmp4Leg } from './fmp4.js';
 import { Meter } from './meter.js';
+import { RtpLeg } from './rtp.js';
 import * as wire from './wire.js';
 
 const CONNECT_WITHIN = 15_000; // ms from the offer to a path that carries DTLS
 const MISSED_FOR = 3_000; // ms in `disconnected`, which short gaps of a radio network also cause
 const CANDIDATES = 64; // a session from each side (PROTOCOL.md §9)
 
+const LEGS = { rtp: RtpLeg, fmp4: Fmp4Leg };
+
+/** @typedef {import('./screen.js').Feed} Feed */
+/** @typedef {'connect_timeout' | 'media_lost' | 'media_broken' | 'offer_failed'} Loss */
 /**
  * @typedef {{
+ *   show: (feed: Feed) => void, incapable: () => void, lost: (reason: Loss) => void,
+ * }} LegListener `incapable`: this browser cannot play what the camera sends.
+ */
+/**
+ * @typedef {LegListener & {
  *   say: (message: wire.ClientMessage) => void,
- *   stream: (stream: MediaStream) => void,
  *   connected: () => void,
  *   measured: (figures: import('./stats.js').Figures, stalled: boolean) => void,
- *   lost: (reason: 'connect_timeout' | 'media_lost' | 'offer_failed') => void,
  * }} Listener
  */
 
@@ -27,6 +36,8 @@ export class MediaSession {
   #connected = false;
   #closed = false;
   #candidates = 0;
+  /** @type {RtpLeg | Fmp4Leg | null} */
+  #leg = null;
   /** @type {Meter | null} */
   #meter = null;
   /** Descriptions and candidates are applied one after the other, as they came. */
@@ -36,10 +47,12 @@ export class MediaSession {
 
   /**
    * @param {wire.Joined} joined
+   * @param {wire.Leg} leg
    * @param {Listener} listener
    */
-  constructor(joined, listener) {
+  constructor(joined, leg, listener) {
     this.id = joined.session;
+    this.leg = leg;
     this.listener = listener;
     // Servers and policy are there before the local description is: gathering starts with it, and
     // a relay-only room would show its addresses otherwise.
@@ -52,11 +65,11 @@ export class MediaSession {
     this.connection.onconnectionstatechange = () => this.#judge();
   }
 
-  /** Hands out the stream to come and sends the offer. */
+  /** Hands out what is to be shown and sends the offer. */
   async open() {
     this.#lostAfter(CONNECT_WITHIN, 'connect_timeout');
     try {
-      this.#receive();
+      this.#leg = new LEGS[this.leg](this.connection, this.#ofLeg());
       await this.connection.setLocalDescription();
     } catch {
       return this.#lost('offer_failed');
@@ -83,19 +96,17 @@ export class MediaSession {
     this.#closed = true;
     clearTimeout(this.#deadline);
     this.#meter?.stop();
+    this.#leg?.close();
     this.connection.close();
   }
 
-  /** Sound and picture in one stream, so that the browser keeps them together. */
-  #receive() {
-    const stream = new MediaStream();
-    for (const kind of /** @type {const} */ (['video', 'audio'])) {
-      const transceiver = this.connection.addTransceiver(kind, { direction: 'recvonly' });
-      if (kind === 'video') preferH264(transceiver);
-      playAtOnce(transceiver.receiver);
-      stream.addTrack(transceiver.receiver.track);
-    }
-    this.listener.stream(stream);
+  /** @returns {LegListener} */
+  #ofLeg() {
+    return {
+      show: (feed) => this.#closed || this.listener.show(feed),
+      incapable: () => this.#closed || this.listener.incapable(),
+      lost: (reason) => this.#lost(reason),
+    };
   }
 
   /** @param {RTCIceCandidate | null} candidate */
@@ -126,62 +137,29 @@ export class MediaSession {
     clearTimeout(this.#deadline);
     if (this.#connected) return;
     this.#connected = true;
-    this.#meter = new Meter(() => this.connection.getStats(), this.listener.measured);
+    const leg = /** @type {RtpLeg | Fmp4Leg} */ (this.#leg);
+    this.#meter = new Meter(() => leg.measure(), this.listener.measured);
     this.listener.connected();
   }
 
   /** A camera that closes says so in DTLS; connectionState does not show it in every browser. */
   #watchTransport() {
-    const transport = this.connection.getReceivers()[0]?.transport;
+    const transport = this.#leg?.transport;
     transport?.addEventListener('statechange', () => {
       if (transport.state === 'closed') this.#lost('media_lost');
     });
   }
 
-  /** @param {number} pause @param {'connect_timeout' | 'media_lost'} reason */
+  /** @param {number} pause @param {Loss} reason */
   #lostAfter(pause, reason) {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.#lost(reason), pause);
   }
 
-  /** @param {Parameters<Listener['lost']>[0]} reason */
+  /** @param {Loss} reason */
   #lost(reason) {
     if (this.#closed) return;
     this.close();
     this.listener.lost(reason);
   }
-}
-
-/**
- * What this browser lacks to receive what cameras send; null when it has everything.
- *
- * @returns {'no_webrtc' | 'no_h264' | null}
- */
-export function lacking() {
-  if (!('RTCPeerConnection' in globalThis)) return 'no_webrtc'; // switched off, or very old
-  return h264().some(isH264) ? null : 'no_h264';
-}
-
-/** H.264 and retransmission of it: a camera's pictures are passed on as they are. */
-function h264() {
-  const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
-  return codecs.filter((codec) => isH264(codec) || /\/rtx$/i.test(codec.mimeType));
-}
-
-/** @param {{ mimeType: string }} codec */
-const isH264 = ({ mimeType }) => /\/h264$/i.test(mimeType);
-
-/** @param {RTCRtpTransceiver} transceiver */
-function preferH264(transceiver) {
-  transceiver.setCodecPreferences?.(h264());
-}
-
-/**
- * Asks for the smallest buffer; the browser still grows it when the network needs that. The second
- * name is what Chromium had before the first was agreed upon.
- *
- * @param {RTCRtpReceiver} receiver
- */
-function playAtOnce(receiver) {
-  Object.assign(receiver, { jitterBufferTarget: 0, playoutDelayHint: 0 });
 }

@@ -2,15 +2,17 @@
 
 /**
  * @typedef {{
+ *   leg: import('./wire.js').Leg,
  *   width: number | null, height: number | null, codec: string | null,
  *   frames: number, framesPerSecond: number | null, dropped: number, freezes: number,
  *   videoBitrate: number | null, audioBitrate: number | null, loss: number | null,
- *   jitterBuffer: number | null, roundTrip: number | null, decode: number | null,
- *   transit: number | null,
+ *   roundTrip: number | null, jitterBuffer: number | null, buffer: number | null,
+ *   decode: number | null, transit: number | null,
  *   path: 'direct' | 'relayed' | null, protocol: string | null,
  * }} Figures Bitrates in bit/s, times in seconds, loss from 0 to 1; null: not known (yet).
  *
- * `transit`: from the publisher's sending to the picture, not from the lens. What the camera takes
+ * `buffer`: what is held ahead of the picture so that sound and picture do not run dry; browsers tell
+ * what theirs for RTP held as `jitterBuffer`. `transit`: from the publisher's sending to the picture, not from the lens. What the camera takes
  * is beyond measure here: Chromium gives no captureTime for such tracks, and the sender reports'
  * clock is another machine's, which no browser can tell from a delay.
  */
@@ -29,6 +31,7 @@ export function figures(before, after) {
   const jitterBuffer = ratio(video.grown('jitterBufferDelay'), video.grown('jitterBufferEmittedCount'));
   const decode = ratio(video.grown('totalDecodeTime'), video.grown('framesDecoded'));
   return {
+    leg: 'rtp',
     width: video.now.frameWidth ?? null,
     height: video.now.frameHeight ?? null,
     codec: codecName(after, video.now.codecId),
@@ -40,6 +43,7 @@ export function figures(before, after) {
     audioBitrate: bitrate(audio),
     loss: lossOf([video, audio]),
     jitterBuffer,
+    buffer: null,
     decode,
     roundTrip: route.roundTrip,
     transit: sum(jitterBuffer, decode, route.roundTrip === null ? null : route.roundTrip / 2),
@@ -72,8 +76,8 @@ function lossOf(streams) {
   return ratio(lost, lost + total('packetsReceived'));
 }
 
-/** @param {Report} report */
-function selectedRoute(report) {
+/** The way that media takes. @param {Report} report */
+export function selectedRoute(report) {
   const pair = selectedPair(report);
   const local = pair && byId(report, pair.localCandidateId);
   const remote = pair && byId(report, pair.remoteCandidateId);
@@ -105,8 +109,8 @@ function find(report, wanted) {
   return undefined;
 }
 
-/** @param {number} part @param {number} whole */
-const ratio = (part, whole) => (whole > 0 ? part / whole : null);
+/** Null without a whole. @param {number} part @param {number} whole */
+export const ratio = (part, whole) => (whole > 0 ? part / whole : null);
 
-/** @param {(number | null)[]} parts */
-const sum = (...parts) => parts.reduce((a, b) => (a === null || b === null ? null : a + b));
+/** Null when a part is not known. @param {(number | null)[]} parts */
+export const sum = (...parts) => parts.reduce((a, b) => (a === null || b === null ? null : a + b));

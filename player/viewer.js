@@ -5,10 +5,11 @@
  * else changes its state. What people see is made from `view` by words.js.
  */
 
+import { able, choose } from './legs.js';
 import { ending, refusal, step } from './machine.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { Retries } from './retries.js';
-import { lacking, MediaSession } from './session.js';
+import { MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
 import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
@@ -16,7 +17,7 @@ import * as wire from './wire.js';
 /** @typedef {import('./view.js').View} View */
 /**
  * @typedef {{
- *   show: (stream: MediaStream) => void,
+ *   show: (feed: import('./screen.js').Feed) => void,
  *   freeze: () => void,
  *   changed: (view: View) => void,
  *   measured: (figures: import('./stats.js').Figures) => void,
@@ -41,10 +42,12 @@ export class Viewer {
    * @param {string} url of the rendezvous, ws:// or wss://
    * @param {import('./link.js').Link} link
    * @param {Face} face
+   * @param {wire.Leg | null} wish the leg that the page would rather have
    */
-  constructor(url, { room, secret }, face) {
+  constructor(url, { room, secret }, face, wish = null) {
     this.room = room;
     this.face = face;
+    this.wish = wish;
     this.verifier = secret === null ? null : viewerVerifier(room, secret);
     this.signalling = new Signalling(url, {
       welcomed: () => this.#happened('welcomed'),
@@ -59,8 +62,9 @@ export class Viewer {
 
   /** Joins, and keeps at it until `stop`. */
   start() {
-    const missing = lacking();
-    if (missing) this.#happened('rejected', { code: missing, message: '' });
+    // Switched off, or a very old browser.
+    const missing = !('RTCPeerConnection' in globalThis);
+    if (missing) this.#happened('rejected', { code: 'no_webrtc', message: '' });
     else this.#happened('started');
   }
 
@@ -84,11 +88,21 @@ export class Viewer {
 
   /** @param {wire.ServerMessage} message */
   #told(message) {
-    if (message.type === 'source') this.#update({ source: message });
+    if (message.type === 'source') this.#sourceChanged(message);
     else if (message.type === 'waiting') this.#happened('cameraAwaited');
     else if (message.type === 'joined') this.#admitted(message);
     else if (message.type === 'error') this.#refused(message);
     else if ('session' in message && message.session === this.#joined?.session) this.#ofSession(message);
+  }
+
+  /** @param {wire.Source} source */
+  #sourceChanged(source) {
+    this.#update({ source });
+    if (source.state !== 'live') return;
+    const { leg } = this.#session ?? {};
+    if (this.#view.state === 'negotiating' && !leg) this.#openMedia(source);
+    // The camera ends sessions too that it cannot serve any more; this is the faster way.
+    else if (leg && !source.legs.includes(leg)) this.#mediaLost('format_changed');
   }
 
   /**
@@ -158,7 +172,7 @@ export class Viewer {
     redial: () => this.signalling.redial(this.#retries.pause(this.#retryAfter)),
     resume: () => this.#resume(),
     hangUp: () => this.#hangUp(),
-    openMedia: () => this.#openMedia(),
+    openMedia: () => this.#joined && this.#openMedia(this.#joined.source),
     closeMedia: () => this.#closeMedia(),
     endSession: (reason) => this.#endSession(reason),
   };
@@ -191,22 +205,35 @@ export class Viewer {
     this.signalling.hangUp();
   }
 
-  #openMedia() {
-    if (!this.#joined) return;
+  /** Opens the leg that fits; none yet when the camera has not shown what it sends.
+   * @param {wire.SourceFacts} source */
+  #openMedia(source) {
     this.#retries.cancel();
-    const lost = (/** @type {string} */ code) => this.#happened('mediaLost', { code, message: '' });
+    const choice = choose(source, this.wish, able);
+    if (choice && 'lack' in choice) this.#happened('incapable', { code: choice.lack, message: '' });
+    else if (choice) this.#openSession(choice.leg);
+  }
+
+  /** @param {wire.Leg} leg */
+  #openSession(leg) {
     try {
-      this.#session = new MediaSession(this.#joined, {
+      this.#session = new MediaSession(/** @type {wire.Joined} */ (this.#joined), leg, {
         say: (message) => this.signalling.send(message),
-        stream: (stream) => this.face.show(stream),
+        show: (feed) => this.face.show(feed),
         connected: () => this.#happened('mediaConnected'),
         measured: (told, stalled) => this.#measured(told, stalled),
-        lost,
+        incapable: () => this.#happened('incapable', { code: 'no_decoder', message: '' }),
+        lost: (code) => this.#mediaLost(code),
       });
       void this.#session.open();
     } catch {
-      lost('offer_failed'); // an ICE server's address that this browser does not take
+      this.#mediaLost('offer_failed'); // an ICE server's address that this browser does not take
     }
+  }
+
+  /** @param {string} code */
+  #mediaLost(code) {
+    this.#happened('mediaLost', { code, message: '' });
   }
 
   #closeMedia() {

@@ -40,6 +40,7 @@ const REFUSALS = {
 /** Why the picture went, while it is being brought back. @type {Record<string, Text>} */
 const LOSSES = {
   media_lost: ['The connection to the camera was lost', 'Looking for a new way to it.'],
+  media_broken: ['The picture could not be decoded', `Connecting again for a fresh one. ${BY_ITSELF}`],
   connect_timeout: [
     'No way to the camera was found',
     `A network in between may block the connection. ${BY_ITSELF} If it never works, the server needs a TURN relay.`,
@@ -66,6 +67,22 @@ const ENDINGS = {
   no_h264: [
     'This browser cannot show H.264',
     'Cameras send H.264 video, and this browser has no decoder for it. Use Chrome, Edge or Safari; in Firefox, enable the OpenH264 plugin.',
+  ],
+  no_decoder: [
+    'This browser cannot play what the camera sends',
+    'It has no decoder for this kind of H.264, H.265 or AAC. Use Chrome, Edge or Safari, or set the camera to H.264 with the profile Main.',
+  ],
+  no_leg: [
+    'This player is too old for the camera',
+    'Reload the page. If that does not help, update the server that it comes from.',
+  ],
+  codec_h265: [
+    'This camera sends H.265',
+    'This browser has no decoder for it. Set the video codec to H.264 in the camera’s settings, or use a browser that plays H.265, as Safari does.',
+  ],
+  b_frames: [
+    'This camera sends B-frames',
+    'This browser cannot show them live. Set B-frames to 0 in the camera’s settings, or use a current Chrome, Edge, Firefox or Safari.',
   ],
   room_malformed: ['This is not a link to a camera', 'Check the link: it ends with #, a room, a dot and a secret.'],
   version_unsupported: ['This page and the server differ in age', 'Reload the page. If that does not help, update the server.'],
@@ -181,17 +198,21 @@ const say = (tone, chip, [title, detail]) => ({ tone, chip, title, detail });
 
 /** @type {[label: string, value: (f: Figures) => string | null][]} */
 const FIGURES = [
-  ['Network and browser', (f) => milliseconds(f.transit, 'about ')],
+  ['Delay', (f) => milliseconds(f.transit, 'about ')],
+  ['Round trip', (f) => milliseconds(f.roundTrip)],
+  ['Buffer', (f) => milliseconds(f.jitterBuffer ?? f.buffer)],
+  ['Decoder', (f) => milliseconds(f.decode)],
+  ['Delivery', (f) => DELIVERIES[f.leg]],
   ['Path', (f) => f.path && `${f.path === 'direct' ? 'Direct' : 'Relayed'}${f.protocol ? ` over ${f.protocol}` : ''}`],
   ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
   ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],
   ['Video', (f) => given(f.videoBitrate, (n) => `${f.codec ?? ''} ${bits(n)}`.trim())],
   ['Sound', (f) => (f.audioBitrate ? bits(f.audioBitrate) : null)],
   ['Packet loss', (f) => given(f.loss, (n) => `${(100 * n).toFixed(1)} %`)],
-  ['Round trip', (f) => milliseconds(f.roundTrip)],
-  ['Jitter buffer', (f) => milliseconds(f.jitterBuffer)],
   ['Freezes', (f) => String(f.freezes)],
 ];
+
+const DELIVERIES = { rtp: 'WebRTC', fmp4: 'fMP4, as the camera made it' };
 
 /** The statistics as rows of a table. @param {Figures | null} figures @returns {[string, string][]} */
 export function rows(figures) {

@@ -33,8 +33,10 @@ class Scene {
   pictured = 0;
   screen = new Screen(this.video, {}, { pictured: () => (this.pictured += 1), changed: () => undefined });
 
-  show() {
-    this.screen.show({ getAudioTracks: () => [] });
+  show(current = true) {
+    const feed = { current, hasSound: false, attach: () => undefined, detach: () => undefined };
+    this.screen.show(feed);
+    return feed;
   }
 }
 
@@ -57,4 +59,32 @@ test('a session’s first picture is told once, however it shows', () => {
   for (const callback of [...it.video.callbacks.values()]) callback();
   it.video.dispatchEvent(new Event('loadeddata'));
   assert.equal(it.pictured, 2);
+});
+
+test('a picture that is not live yet is no picture', () => {
+  const it = new Scene();
+  const feed = it.show(false);
+  for (const callback of [...it.video.callbacks.values()]) callback();
+  it.video.dispatchEvent(new Event('loadeddata'));
+  assert.equal(it.pictured, 0);
+  feed.current = true;
+  it.video.dispatchEvent(new Event('seeked'));
+  assert.deepEqual([it.pictured, getEventListeners(it.video, 'seeked').length], [1, 0]);
+});
+
+test('one feed gives way to the next, and all of them to nothing', () => {
+  const it = new Scene();
+  const told = [];
+  const feed = (name) => ({
+    current: true,
+    hasSound: true,
+    attach: (video) => told.push(`${name} on ${video === it.video}`),
+    detach: () => told.push(`${name} off`),
+  });
+  it.screen.show(feed('first'));
+  it.screen.show(feed('second'));
+  Object.assign(it.screen.still, { width: 1, height: 1 });
+  it.screen.clear();
+  assert.deepEqual(told, ['first on true', 'first off', 'second on true', 'second off']);
+  assert.deepEqual([it.screen.hasSound, it.screen.paused], [false, false]);
 });

@@ -10,12 +10,12 @@ const ICE = [{ urls: ['turn:turn.example.org'], username: 'u', credential: 'c' }
 /** A viewer of MyRoom in a world of its own; `face` counts what was asked of the screen. */
 class Scene {
   world = new World();
-  streams = [];
+  feeds = [];
   frozen = 0;
 
   constructor(secret = null) {
     this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret }, {
-      show: (stream) => this.streams.push(stream),
+      show: (feed) => this.feeds.push(feed),
       freeze: () => (this.frozen += 1),
       changed: () => undefined,
       measured: () => undefined,
@@ -65,7 +65,7 @@ scene('joins, offers, takes the answer, and plays', async (it, world) => {
   assert.deepEqual(world.peer.remote, [{ type: 'answer', sdp: 'v=0 answer' }]);
   assert.deepEqual(world.peer.receivers.map((receiver) => receiver.jitterBufferTarget), [0, 0]);
   assert.deepEqual(world.peer.preferred.map((codec) => codec.mimeType), ['video/H264', 'video/rtx']);
-  assert.deepEqual(it.streams[0].tracks.map((track) => track.kind), ['video', 'audio']);
+  assert.deepEqual(it.feeds[0].stream.tracks.map((track) => track.kind), ['video', 'audio']);
 });
 
 scene('shows a proof, and the secret to nobody', async (it, world) => {
@@ -269,10 +269,34 @@ scene('the camera’s state is passed on, with its reason', async (it) => {
   assert.equal(it.state, 'playing');
 });
 
-scene('a browser without H.264 is told so, and nobody is bothered', async (it, world) => {
+scene('a browser without H.264 of any kind is told so, and keeps no place', async (it, world) => {
   world.codecs = [{ mimeType: 'video/VP8' }];
-  it.viewer.start();
-  assert.deepEqual([it.state, it.reason, world.sockets.length], ['ended', 'no_h264', 0]);
+  await it.join();
+  await it.says(SESSION);
+  assert.deepEqual([it.state, it.reason, world.peers.length], ['ended', 'no_h264', 0]);
+  assert.deepEqual([world.socket.said.at(-1), world.socket.closed], ['end', true]);
+});
+
+scene('a browser without H.264 waits for a camera that has not shown itself', async (it, world) => {
+  world.codecs = [{ mimeType: 'video/VP8' }];
+  await it.join();
+  await it.says({ ...SESSION, source: { type: 'source', state: 'starting' } });
+  assert.deepEqual([it.state, world.peers.length], ['negotiating', 0]);
+  world.playsFmp4();
+  await it.says({ type: 'source', state: 'live', legs: ['rtp', 'fmp4'] });
+  assert.deepEqual([it.state, world.peers.length, world.peer.channels.length], ['negotiating', 1, 1]);
+});
+
+scene('a session whose leg the camera gave up is joined anew, over another one', async (it, world) => {
+  world.playsFmp4();
+  await it.play();
+  assert.equal(world.peer.channels, undefined);
+  const source = { type: 'source', state: 'live', code: 'b_frames', message: '', legs: ['fmp4'] };
+  await it.says(source);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'format_changed']);
+  await world.pass(0);
+  await it.says({ ...SESSION, session: 's2', source });
+  assert.deepEqual(world.peer.channels.map(({ label, protocol }) => [label, protocol]), [['media', 'porthole.fmp4.v1']]);
 });
 
 scene('a browser without WebRTC is told so', async (it) => {

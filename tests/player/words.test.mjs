@@ -106,11 +106,11 @@ test('figures are told with units, and what is not known as a dash', () => {
   const told = Object.fromEntries(rows({
     width: 1280, height: 720, codec: 'H264', frames: 90, framesPerSecond: 29.97, dropped: 0, freezes: 1,
     videoBitrate: 2_050_000, audioBitrate: 64_000, loss: 0.0123, jitterBuffer: 0.0121, roundTrip: 0.0004,
-    decode: 0.002, transit: 0.0143, path: 'relayed', protocol: 'TCP',
+    leg: 'rtp', buffer: null, decode: 0.002, transit: 0.0143, path: 'relayed', protocol: 'TCP',
   }));
   assert.deepEqual(told, {
-    'Network and browser': 'about 14 ms', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    Delay: 'about 14 ms', Buffer: '12 ms', Decoder: '2 ms', Delivery: 'WebRTC', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
     Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
-    'Jitter buffer': '12 ms', Freezes: '1',
+    Freezes: '1',
   });
 });

@@ -2,7 +2,7 @@
 
 const REAL = new Map();
 const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'WebSocket'];
-const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'location'];
+const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'MediaSource', 'location'];
 
 /** Installs itself in the global scope; call `restore` after each test. */
 export class World {
@@ -42,6 +42,15 @@ export class World {
     globalThis.MediaStream = class {
       tracks = [];
       addTrack = (track) => this.tracks.push(track);
+      getAudioTracks = () => this.tracks.filter(({ kind }) => kind === 'audio');
+    };
+  }
+
+  /** From now on it has Media Source Extensions that take everything. */
+  playsFmp4() {
+    globalThis.MediaSource = class extends EventTarget {
+      static isTypeSupported = () => true;
+      readyState = 'closed';
     };
   }
 
@@ -144,6 +153,12 @@ class Peer {
     const receiver = { track: { kind }, transport: new EventTarget(), jitterBufferTarget: null };
     this.receivers = [...(this.receivers ?? []), receiver];
     return { direction, receiver, setCodecPreferences: (codecs) => this.#prefer(codecs) };
+  }
+
+  createDataChannel(label, options) {
+    const channel = { label, ...options, readyState: 'connecting', sent: [] };
+    this.channels = [...(this.channels ?? []), channel];
+    return channel;
   }
 
   #prefer(codecs) {

@@ -1,0 +1,124 @@
+/**
+ * The fMP4 leg: a session that receives the camera's own picture and sound over a data channel.
+ * PROTOCOL.md §12 says what travels on it.
+ */
+
+import { figures } from './fmp4-stats.js';
+import { MseFeed } from './mse-feed.js';
+
+const LABEL = 'media';
+const PROTOCOL = 'porthole.fmp4.v1';
+const REPLAY_EVERY = 1_100; // ms; the camera hears one a second
+const ATTEMPTS = 3; // feeds that break before they showed anything, until the session is given up
+
+/** @typedef {import('./session.js').LegListener} LegListener */
+
+export class Fmp4Leg {
+  name = /** @type {const} */ ('fmp4');
+  #failures = 0;
+  #replayed = -Infinity; // ms
+  /** @type {import('./fmp4-stats.js').Look | null} */
+  #looked = null;
+  #closed = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #feed;
+
+  /**
+   * @param {RTCPeerConnection} connection
+   * @param {LegListener} listener
+   */
+  constructor(connection, listener) {
+    this.connection = connection;
+    this.listener = listener;
+    this.channel = connection.createDataChannel(LABEL, { protocol: PROTOCOL, ordered: true });
+    this.channel.binaryType = 'arraybuffer';
+    this.channel.onmessage = ({ data }) => this.#received(data);
+    this.channel.onclose = () => listener.lost('media_lost');
+    this.#feed = this.#newFeed();
+  }
+
+  get transport() {
+    return this.connection.sctp?.transport ?? null;
+  }
+
+  /** The figures since the last time. */
+  async measure() {
+    const report = /** @type {import('./stats.js').Report} */ (
+      /** @type {unknown} */ (await this.connection.getStats())
+    );
+    const look = this.#feed.look();
+    const told = figures(this.#looked, look, report);
+    this.#looked = look;
+    return told;
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.channel.onclose = this.channel.onmessage = null;
+    this.#feed.close();
+  }
+
+  /** @param {ArrayBuffer | string} data */
+  #received(data) {
+    if (data instanceof ArrayBuffer) this.#feed.append(new Uint8Array(data));
+    else this.#told(data);
+  }
+
+  /** @param {string} text */
+  #told(text) {
+    const message = parse(text);
+    if (message?.type === 'stream' && typeof message.mime === 'string') this.#begin(message.mime);
+    else if (message?.type === 'live') this.#feed.live();
+  }
+
+  /** @param {string} mime */
+  #begin(mime) {
+    if (!this.#feed.suits(mime)) {
+      this.#feed.close();
+      this.#feed = this.#newFeed();
+    }
+    this.#feed.begin(mime);
+  }
+
+  #newFeed() {
+    const feed = new MseFeed({
+      replay: () => this.#replay(),
+      failed: (failure) => this.#failed(failure),
+    });
+    this.listener.show(feed);
+    return feed;
+  }
+
+  /** @param {import('./mse-feed.js').Failure} failure */
+  #failed(failure) {
+    if (failure === 'unplayable') return this.listener.incapable();
+    this.#failures = this.#feed.current ? 1 : this.#failures + 1;
+    if (this.#failures > ATTEMPTS) return this.listener.lost('media_broken');
+    this.#feed = this.#newFeed();
+    this.#replay();
+  }
+
+  /** Asks the camera to begin anew, as often as it listens to that. */
+  #replay() {
+    clearTimeout(this.#timer);
+    const pause = Math.max(0, this.#replayed + REPLAY_EVERY - performance.now());
+    this.#timer = setTimeout(() => this.#ask(), pause);
+  }
+
+  #ask() {
+    this.#replayed = performance.now();
+    if (!this.#closed && this.channel.readyState === 'open') this.channel.send('{"type":"replay"}');
+  }
+}
+
+/** @param {string} text @returns {Record<string, unknown> | null} */
+function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
