@@ -34,6 +34,11 @@ def has_section(sdp: str, kind: str) -> bool:
     return re.search(rf"^m={kind} (?!0 )", sdp, re.MULTILINE) is not None
 
 
+def asks_for_channel(sdp: str) -> bool:
+    """Whether the offerer wants no media but a data channel (RFC 8841), as on the fMP4 leg."""
+    return has_section(sdp, "application") and not has_section(sdp, "video")
+
+
 def has_h264(sdp: str) -> bool:
     """Whether the peer can take H.264 at all."""
     return _H264.search(sdp) is not None

@@ -1,0 +1,77 @@
+"""A data channel that a viewer has opened to be sent media: bounded, and never blocking.
+
+aiortc takes whatever it is given and keeps it in memory, so its sender asks for room first.
+"""
+
+import logging
+from collections.abc import Callable
+
+from aiortc import RTCDataChannel
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_BYTES = 16 * 1024  # which every browser takes in one piece (RFC 8831 §6.6)
+# What waits in aiortc before a slow network: it delays a key frame that comes to the rescue, so it
+# is just enough to keep the network busy until there is room again.
+ROOM_BYTES = 4 * MESSAGE_BYTES
+
+
+class Channel:
+    """The sending end."""
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        channel.bufferedAmountLowThreshold = ROOM_BYTES // 2
+
+    def watch(
+        self,
+        on_room: Callable[[], None],
+        on_text: Callable[[str], None],
+        on_close: Callable[[], None],
+    ) -> None:
+        """Calls back when there is room again, for texts of the viewer, and at the end."""
+
+        def heard(data: str | bytes) -> None:
+            if isinstance(data, str):
+                on_text(data)
+
+        self._channel.on("bufferedamountlow", on_room)
+        self._channel.on("message", heard)
+        self._channel.on("close", on_close)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether to send now; False also when the viewer has closed it."""
+        return self._channel.readyState == "open" and self._channel.bufferedAmount < ROOM_BYTES
+
+    def send(self, message: str | bytes) -> None:
+        """Sends when there is room; bytes go in as many messages as they need."""
+        if isinstance(message, str):
+            self._channel.send(message)
+            return
+        for begin in range(0, len(message), MESSAGE_BYTES):
+            self._channel.send(message[begin : begin + MESSAGE_BYTES])
+
+
+class ChannelDoor:
+    """Lets in the one channel that a leg waits for; others are closed."""
+
+    def __init__(self, label: str, protocol: str, on_open: Callable[[Channel], None]) -> None:
+        self._name = (label, protocol)
+        self._on_open = on_open
+        self._open = False
+
+    def knock(self, channel: RTCDataChannel) -> None:
+        """A viewer's channel; for aiortc's ``datachannel`` event."""
+        if self._open or (channel.label, channel.protocol) != self._name or _loses(channel):
+            logger.debug("data channel closed: %r %r", channel.label, channel.protocol)
+            channel.close()
+            return
+        self._open = True
+        self._on_open(Channel(channel))
+
+
+def _loses(channel: RTCDataChannel) -> bool:
+    """Whether messages may be lost or overtake each other."""
+    limits = (channel.maxRetransmits, channel.maxPacketLifeTime)
+    return not channel.ordered or limits != (None, None)
