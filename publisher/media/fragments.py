@@ -148,15 +148,20 @@ class Fragments:
     def _keep(self, fragment: Fragment) -> None:
         self._kept.append(fragment)
         self._bytes += fragment.size
-        while self.key is not None and self.first < self.key and self._is_past(self._kept[0]):
+        if self.key is not None and self._is_too_long():
+            self.key = None  # who joins now waits for the next key frame
+        while self._is_past() or (len(self._kept) > 1 and self._is_too_long()):
             self._bytes -= self._kept.popleft().size
             self.first += 1
-        pictures = self._pictures - self._kept[0].pictures
-        if pictures > self._max_pictures or self._bytes > self._max_bytes:
-            self.clear()
 
-    def _is_past(self, fragment: Fragment) -> bool:
-        return fragment.time < self.latest - TARDY
+    def _is_too_long(self) -> bool:
+        pictures = self._pictures - self._kept[0].pictures
+        return pictures >= self._max_pictures or self._bytes > self._max_bytes
+
+    def _is_past(self) -> bool:
+        """Whether the oldest serves nobody any more."""
+        needed = self.key is not None and self.key <= self.first
+        return not needed and self._kept[0].time < self.latest - TARDY
 
 
 # ── one viewer ───────────────────────────────────────────────────────────────────────────────
