@@ -1,11 +1,13 @@
 """The RTP leg: the camera's H.264, with Opus or G.711, over one peer connection."""
 
+import time
 from collections.abc import Callable, Sequence
 
+from publisher.legs.replays import Replays
 from publisher.media.fanout import FanOut
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.format import Format
-from publisher.media.units import AccessUnit, AudioBlock
+from publisher.media.units import AacFrame, AccessUnit, AudioBlock
 from publisher.rtc.peer import Peer
 from publisher.rtc.tracks import AudioTrack, VideoTrack
 from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
@@ -51,14 +53,15 @@ class RtpLeg:
         self._on_state = on_state
         self._video = VideoFeed()
         self._audio = AudioFeed()
-        self.peer = Peer(ice_servers, policy, self._state_changed)
+        self._replays = Replays()
+        self.peer = Peer(ice_servers, policy, self._state_changed, self._picture_lost)
         self._closed = False
         self._rank = _profiles_for_sfu if for_sfu else _profiles
         self._profiles = self._rank(media)
         self._audio_codec = media.audio_codec if media else "opus"
-        self.peer.send(VideoTrack(self._video), self._profiles)
+        self.peer.send(VideoTrack(self._video, fan_out.packetiser), self._profiles)
         if self._audio_codec:
-            self.peer.send(AudioTrack(self._audio), [self._audio_codec])
+            self.peer.send(AudioTrack(self._audio, fan_out.packetiser), [self._audio_codec])
 
     def suits(self, media: Format) -> bool:
         """Whether what was negotiated can carry the format; no sound fits any negotiation."""
@@ -89,10 +92,15 @@ class RtpLeg:
     def put_video(self, unit: AccessUnit) -> None:
         """From the fan-out."""
         self._video.put(unit)
+        if self._video.gated and self._replays.due(time.monotonic()):
+            self._replay()
 
     def put_audio(self, block: AudioBlock) -> None:
         """From the fan-out."""
         self._audio.put(block)
+
+    def put_aac(self, frame: AacFrame) -> None:
+        """From the fan-out; RTP has no payload for it that browsers know."""
 
     @property
     def losses(self) -> str:
@@ -101,6 +109,7 @@ class RtpLeg:
             "pictures dropped": self._video.dropped,
             "sounds dropped": self._audio.dropped,
             "packets asked for again": self.peer.retransmission_requests,
+            "packets sent again": self.peer.retransmissions,
             "key frames asked for": self.peer.keyframe_requests,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -116,3 +125,18 @@ class RtpLeg:
         if state == "connected" and not self._closed:
             self._fan_out.subscribe(self)
         self._on_state(state)
+
+    def _picture_lost(self) -> None:
+        # While a GOP is on its way the viewer just does not have it yet.
+        if len(self._video) or not self._replays.due(time.monotonic()):
+            return
+        if not self._fan_out.request_key_frame():
+            self._replay()
+
+    def _replay(self) -> None:
+        """Sends the current GOP once more: the viewer needs it to go on with the next picture."""
+        self._video.skip()
+        for unit in self._fan_out.gop.units():
+            self._video.put(unit)
+            if self._video.gated:
+                break  # the path still takes nothing

@@ -6,6 +6,7 @@ before it is worth nothing; only that leg, and every loss is counted.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from publisher.media.gop import MAX_BYTES, MAX_FRAMES
 from publisher.media.units import AccessUnit, AudioBlock
@@ -15,7 +16,10 @@ AUDIO_BLOCKS = 50  # one second of 20 ms blocks
 
 
 class VideoFeed:
-    """Access units for one viewer, gated on an IDR."""
+    """Access units for one viewer, gated on an IDR.
+
+    Either somebody awaits ``get``, or a consumer is called at every put and takes what there is.
+    """
 
     def __init__(
         self, max_frames: int = MAX_FRAMES + LIVE_FRAMES, max_bytes: int = 2 * MAX_BYTES
@@ -25,37 +29,48 @@ class VideoFeed:
         self._units: deque[AccessUnit] = deque()
         self._bytes = 0
         self._ready = asyncio.Event()
-        self._gated = True
+        self._wake: Callable[[], None] = self._ready.set
+        self.gated = True
         self.dropped = 0
+
+    def hand_to(self, consumer: Callable[[], None]) -> None:
+        """The consumer is called now and at every put from now on."""
+        self._wake = consumer
+        consumer()
 
     def put(self, unit: AccessUnit) -> None:
         """Queues the unit, or drops it and all that waits when there is no room."""
-        if self._gated and not unit.key:
+        if self.gated and not unit.key:
             self.dropped += 1
             return
-        self._gated = False
+        self.gated = False
         self._units.append(unit)
         self._bytes += len(unit.data)
         if len(self._units) > self._max_frames or self._bytes > self._max_bytes:
-            self._skip_to_next_idr()
+            self.skip()
         else:
-            self._ready.set()
+            self._wake()
 
-    def _skip_to_next_idr(self) -> None:
+    def skip(self) -> None:
+        """Drops what waits, and all that comes before the next IDR."""
         self.dropped += len(self._units)
         self._units.clear()
         self._bytes = 0
-        self._gated = True
-        self._ready.clear()
+        self.gated = True
+
+    def take(self) -> AccessUnit | None:
+        """The next unit if there is one."""
+        if not self._units:
+            return None
+        unit = self._units.popleft()
+        self._bytes -= len(unit.data)
+        return unit
 
     async def get(self) -> AccessUnit:
         """The next unit, as soon as there is one."""
-        while not self._units:  # what woke us may have been dropped before our turn
-            await self._ready.wait()
-        unit = self._units.popleft()
-        self._bytes -= len(unit.data)
-        if not self._units:
+        while (unit := self.take()) is None:  # what woke us may have been dropped before our turn
             self._ready.clear()
+            await self._ready.wait()
         return unit
 
     def __len__(self) -> int:
@@ -68,18 +83,27 @@ class AudioFeed:
     def __init__(self, max_blocks: int = AUDIO_BLOCKS) -> None:
         self._blocks: deque[AudioBlock] = deque(maxlen=max_blocks)
         self._ready = asyncio.Event()
+        self._wake: Callable[[], None] = self._ready.set
         self.dropped = 0
+
+    def hand_to(self, consumer: Callable[[], None]) -> None:
+        """The consumer is called now and at every put from now on."""
+        self._wake = consumer
+        consumer()
 
     def put(self, block: AudioBlock) -> None:
         """Queues the block."""
         self.dropped += len(self._blocks) == self._blocks.maxlen
         self._blocks.append(block)
-        self._ready.set()
+        self._wake()
+
+    def take(self) -> AudioBlock | None:
+        """The next block if there is one."""
+        return self._blocks.popleft() if self._blocks else None
 
     async def get(self) -> AudioBlock:
         """The next block, as soon as there is one."""
-        await self._ready.wait()
-        block = self._blocks.popleft()
-        if not self._blocks:
+        while (block := self.take()) is None:
             self._ready.clear()
+            await self._ready.wait()
         return block

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from aioice.ice import Connection
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
@@ -22,6 +23,9 @@ from aiortc.sdp import candidate_from_sdp
 
 from publisher.errors import PublisherError
 from publisher.rtc import private, sdp
+from publisher.rtc.channel import ChannelDoor
+from publisher.rtc.path import Path
+from publisher.rtc.sender import CameraSender, DirectSender
 from rendezvous.wire.messages import SDP_BYTES, IceCandidate, IcePolicy, IceServer
 
 logger = logging.getLogger(__name__)
@@ -40,7 +44,8 @@ class AnswerRefusedError(PublisherError):
 class Peer:
     """One RTCPeerConnection, which answers a browser or offers to an SFU.
 
-    Calls must not overlap: aiortc is not re-entrant.
+    Calls must not overlap: aiortc is not re-entrant. ``on_picture_lost`` is called whenever the
+    receiver says that it cannot go on without a key frame.
     """
 
     def __init__(
@@ -48,11 +53,15 @@ class Peer:
         ice_servers: Sequence[IceServer],
         policy: IcePolicy,
         on_state: Callable[[str], None],
+        on_picture_lost: Callable[[], None],
     ) -> None:
+        self._on_picture_lost = on_picture_lost
+        self._path: Path | None = None
         self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
         self._connection.on("connectionstatechange", lambda: on_state(self.state))
         self._wanted: list[tuple[MediaStreamTrack, Sequence[str]]] = []
-        self._senders: list[private.CameraSender] = []
+        self._senders: list[CameraSender] = []
+        self._by_channel = False
         self._heard = time.monotonic()
         self._watched = False
 
@@ -76,6 +85,17 @@ class Peer:
         """Packets that NACKs (RFC 4585 §6.2.1) named so far."""
         return sum(sender.nacks for sender in self._senders)
 
+    @property
+    def retransmissions(self) -> int:
+        """Packets that were sent again so far; stock senders do not say."""
+        streams = (sender.stream for sender in self._senders if isinstance(sender, DirectSender))
+        return sum(stream.repaired for stream in streams if stream)
+
+    @property
+    def estimate(self) -> int | None:
+        """What the viewer thinks that the path carries, in bit/s; None: it has not said."""
+        return next((s.estimate for s in self._senders if s.estimate is not None), None)
+
     def send(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
         """Will send the track, as one of these codecs in this order; before the offer is taken.
 
@@ -83,9 +103,14 @@ class Peer:
         """
         self._wanted.append((track, codecs))
 
+    def open_to(self, door: ChannelDoor) -> None:
+        """Will send through a data channel of the viewer's instead; before the offer is taken."""
+        self._by_channel = True
+        self._connection.on("datachannel", door.knock)
+
     async def answer(self, offer: str) -> str:
         """The answer with all local candidates. Raises OfferRefusedError."""
-        if not sdp.has_h264(offer):
+        if not self._by_channel and not sdp.has_h264(offer):
             raise OfferRefusedError(
                 "offer_refused",
                 "This browser does not offer H.264, which the camera sends.",
@@ -113,7 +138,18 @@ class Peer:
         transceiver = self._connection.addTransceiver(track, direction="sendonly")
         # Before the negotiation: later they have no effect, and it would be VP8.
         transceiver.setCodecPreferences(_preferences(track.kind, codecs))
-        self._senders.append(private.CameraSender.adopt(transceiver.sender, self._note_life))
+        sender = private.sender_type().adopt(
+            transceiver.sender, self._note_life, self._on_picture_lost
+        )
+        if isinstance(sender, DirectSender):
+            sender.path_over = self._path_over
+        self._senders.append(sender)
+
+    def _path_over(self, ice: Connection) -> Path:
+        """The one path of all streams: they are bundled."""
+        if self._path is None:
+            self._path = Path(ice)
+        return self._path
 
     async def _answer(self, offer: str) -> str:
         connection = self._connection
@@ -123,7 +159,7 @@ class Peer:
             self._watched = True
             private.watch_ice(connection, self._note_life)
         await connection.setLocalDescription(await connection.createAnswer())
-        if private.negotiated(connection, "video") != "video/H264":
+        if not self._by_channel and private.negotiated(connection, "video") != "video/H264":
             raise ValueError("no H.264 in common")
         return str(connection.localDescription.sdp)
 
@@ -176,6 +212,8 @@ class Peer:
             await asyncio.wait_for(self._connection.close(), CLOSE_SECONDS)
         except TimeoutError:
             logger.warning("A peer connection did not close in %.0f s.", CLOSE_SECONDS)
+        if self._path:
+            self._path.close()
 
     def _note_life(self) -> None:
         self._heard = time.monotonic()

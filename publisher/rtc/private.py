@@ -4,9 +4,9 @@ Each change here mends something that has no public way. ``install`` runs once a
 libraries have moved on it changes nothing and says what is lost, so that stock behaviour remains.
 """
 
+import functools
 import inspect
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -16,28 +16,20 @@ import aiortc.codecs
 import aiortc.rtcrtpsender
 from aiortc import RTCPeerConnection, RTCRtpCodecParameters, RTCRtpSender
 from aiortc.rtcrtpparameters import RTCRtcpFeedback
-from aiortc.rtp import (
-    RTCP_PSFB_FIR,
-    RTCP_PSFB_PLI,
-    RTCP_RTPFB_NACK,
-    AnyRtcpPacket,
-    RtcpPsfbPacket,
-    RtcpRtpfbPacket,
-)
+
+from publisher.rtc import selftest
+from publisher.rtc.sender import CameraSender, DirectSender
 
 logger = logging.getLogger(__name__)
 
 GATHER_SECONDS: Final = 0.8  # stock: 5 s whenever any STUN or TURN server is silent
-HISTORY_PACKETS: Final = 1024  # stock: 128, less than one IDR at 8 Mbit/s, so NACKs went unheard
+HISTORY_PACKETS: Final = 1024  # of stock senders; 128 is less than one IDR at 8 Mbit/s
 CAMERA_PROFILES: Final = ("4d001f", "64001f", "640c1f")  # stock: 42001f and 42e01f only
-_NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
-# One offset for the life of the process: when the wall clock is set meanwhile, the sender reports
-# of sound and picture must not disagree.
-_WALL_OFFSET: Final = time.time() - time.monotonic()
 
 
 def install() -> None:
     """Applies all changes, or none with a warning when a name is missing."""
+    sender_type()
     missing = list(_missing())
     if missing:
         logger.warning(
@@ -110,45 +102,20 @@ def _h264(profile: str, payload_type: int) -> list[RTCRtpCodecParameters]:
     ]
 
 
-class CameraSender(RTCRtpSender):
-    """A sender whose reports carry the camera's clock, and that listens to its receiver.
-
-    Stock senders report the moment of sending, so that a late picture is shown in step with a
-    sound that was not late. Made from a stock sender by ``adopt``.
-    """
-
-    on_heard: Callable[[], None]
-    plis: int
-    nacks: int
-
-    @classmethod
-    def adopt(cls, sender: RTCRtpSender, on_heard: Callable[[], None]) -> "CameraSender":
-        """Turns a sender that has not started yet into one of ours."""
-        sender.__class__ = cls
-        assert isinstance(sender, cls)  # noqa: S101  # tells the type checker
-        sender.on_heard = on_heard
-        sender.plis = sender.nacks = 0
-        return sender
-
-    @property
-    def _RTCRtpSender__ntp_timestamp(self) -> int:  # noqa: N802  # the name it shadows
-        """The NTP time (RFC 3550 §4) of the unit that was sent last."""
-        pts = getattr(self.track, "sent_pts", None)
-        if pts is None:
-            return 0  # "no wall clock" (RFC 3550 §6.4.1), as there is no RTP time to go with it
-        return int((pts / 1_000_000 + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
-
-    @_RTCRtpSender__ntp_timestamp.setter
-    def _RTCRtpSender__ntp_timestamp(self, value: int) -> None:  # noqa: N802
-        """The moment of sending is of no interest."""
-
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        self.on_heard()
-        if isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
-            self.plis += 1
-        elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
-            self.nacks += len(packet.lost)
-        await super()._handle_rtcp_packet(packet)
+@functools.cache
+def sender_type() -> type[CameraSender]:
+    """What to send with: our own road if it passes its test, otherwise aiortc's."""
+    try:
+        selftest.check()
+    except Exception as error:  # noqa: BLE001  # libraries that have moved on fail in any way
+        logger.warning(
+            "aiortc %s is not the version this was written for (%r): each viewer costs several "
+            "times as much. Install aiortc 1.16.",
+            aiortc.__version__,
+            error,
+        )
+        return CameraSender
+    return DirectSender
 
 
 def watch_ice(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> None:
@@ -175,8 +142,10 @@ def watch_consent(connection: RTCPeerConnection, on_heard: Callable[[], None]) -
 
 def _ice(connection: RTCPeerConnection) -> list[Any]:
     """Aioice's connection, if there is one yet: in a bundle the first transceiver's is all's."""
-    first = connection.getTransceivers()[:1]
-    return [transceiver.sender.transport.transport._connection for transceiver in first]  # noqa: SLF001
+    dtls = [transceiver.sender.transport for transceiver in connection.getTransceivers()[:1]]
+    if not dtls and connection.sctp:
+        dtls = [connection.sctp.transport]
+    return [transport.transport._connection for transport in dtls]  # noqa: SLF001
 
 
 def _noting(stock: Callable[..., Awaitable[Any]], on_heard: Callable[[], None]) -> Any:

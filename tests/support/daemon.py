@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -74,11 +74,14 @@ class Publisher:
 
 @asynccontextmanager
 async def publisher(
-    *words: str, state: Path, environ: dict[str, str] | None = None
+    *words: str,
+    state: Path,
+    environ: dict[str, str] | None = None,
+    program: Sequence[str] | None = None,
 ) -> AsyncIterator[Publisher]:
-    """Runs `publisher` with these words; stopped at the end whatever happens."""
+    """Runs `publisher`, or another program, with these words; stopped whatever happens."""
     process = await asyncio.create_subprocess_exec(
-        COMMAND,
+        *(program or [COMMAND]),
         *words,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

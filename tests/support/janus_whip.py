@@ -26,6 +26,15 @@ _ICE_LINK = '<stun:127.0.0.1:9>; rel="ice-server"'  # silent: gathering must go 
 
 Json = dict[str, Any]
 
+_VIDEOROOM = f"""
+    room-{ROOM}: {{
+        description = "whip"
+        publishers = 1
+        bitrate = 0
+        videocodec = "h264"
+        audiocodec = "opus,pcmu,pcma"
+    }}"""
+
 _PAGE = """<!doctype html><video autoplay playsinline></video><script>
 (async () => {
   const offered = await (await fetch('/watch', { method: 'POST' })).json();
@@ -45,11 +54,12 @@ _PAGE = """<!doctype html><video autoplay playsinline></video><script>
 
 
 class Handle:
-    """A session at Janus with one handle of its VideoRoom."""
+    """A session at Janus with one handle of a plugin."""
 
-    def __init__(self, client: aiohttp.ClientSession, base: str) -> None:
+    def __init__(self, client: aiohttp.ClientSession, base: str, plugin: str = "videoroom") -> None:
         self._client = client
         self._base = base
+        self._plugin = f"janus.plugin.{plugin}"
         self._session = ""
         self._handle = ""
 
@@ -57,7 +67,7 @@ class Handle:
         """Opens both."""
         made = await self._post(self._base, janus="create")
         self._session = f"{self._base}/{made['data']['id']}"
-        made = await self._post(self._session, janus="attach", plugin="janus.plugin.videoroom")
+        made = await self._post(self._session, janus="attach", plugin=self._plugin)
         self._handle = f"{self._session}/{made['data']['id']}"
 
     async def ask(self, body: Json, jsep: Json | None = None) -> Json:
@@ -191,10 +201,7 @@ class JanusWhip:
 @asynccontextmanager
 async def janus_whip(directory: Path) -> AsyncIterator[JanusWhip]:
     """Janus with its front, on free ports of 127.0.0.1."""
-    port = await _free_port()
-    _configure(directory, port)
-    base = f"http://127.0.0.1:{port}/janus"
-    async with aiohttp.ClientSession() as client, _running(directory, base, client) as process:
+    async with janus(directory, "videoroom", _VIDEOROOM) as (base, client, process):
         front = JanusWhip(base, client, process)
         runner = web.AppRunner(front.application(), shutdown_timeout=0.1)
         await runner.setup()
@@ -204,6 +211,18 @@ async def janus_whip(directory: Path) -> AsyncIterator[JanusWhip]:
             yield front
         finally:
             await runner.cleanup()
+
+
+@asynccontextmanager
+async def janus(
+    directory: Path, plugin: str, configuration: str
+) -> AsyncIterator[tuple[str, aiohttp.ClientSession, asyncio.subprocess.Process]]:
+    """Janus with one plugin: the address of its API, a client for it, and its process."""
+    port = await _free_port()
+    _configure(directory, port, plugin, configuration)
+    base = f"http://127.0.0.1:{port}/janus"
+    async with aiohttp.ClientSession() as client, _running(directory, base, client) as process:
+        yield base, client, process
 
 
 @asynccontextmanager
@@ -244,9 +263,9 @@ async def _free_port() -> int:
     return port
 
 
-def _configure(directory: Path, port: int) -> None:
+def _configure(directory: Path, port: int, plugin: str, configuration: str) -> None:
     directory.mkdir(exist_ok=True)
-    disabled = f'{{ disable = "{",".join(_unwanted())}" }}'
+    disabled = f'{{ disable = "{",".join(_unwanted(plugin))}" }}'
     texts = {
         "janus": f"""
             general: {{
@@ -261,21 +280,14 @@ def _configure(directory: Path, port: int) -> None:
         "janus.transport.http": f"""
             general: {{ base_path = "/janus" http = true ip = "127.0.0.1" port = {port} }}
             admin: {{ admin_http = false }}""",
-        "janus.plugin.videoroom": f"""
-            room-{ROOM}: {{
-                description = "whip"
-                publishers = 1
-                bitrate = 0
-                videocodec = "h264"
-                audiocodec = "opus,pcmu,pcma"
-            }}""",
+        f"janus.plugin.{plugin}": configuration,
     }
     for name, text in texts.items():
         (directory / f"{name}.jcfg").write_text(text)
 
 
-def _unwanted() -> list[str]:
-    """All that Debian brings besides HTTP and the VideoRoom."""
-    kept = {"libjanus_http.so", "libjanus_videoroom.so"}
+def _unwanted(plugin: str) -> list[str]:
+    """All that Debian brings besides HTTP and the plugin."""
+    kept = {"libjanus_http.so", f"libjanus_{plugin}.so"}
     plugins = (path.name for path in Path(_LIBRARIES).glob("*/*.so"))
     return sorted(set(plugins) - kept)

@@ -1,7 +1,7 @@
 """A viewer without a browser: the wire and aiortc. It counts packets and decodes nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,14 +47,23 @@ class LightViewer:
         for kind in ("video", "audio"):
             self.connection.addTransceiver(kind, direction="recvonly")
 
-    async def watch(self, peer: peers.Peer, link: Link) -> str:
-        """Joins and connects; returns the session's id."""
+    async def watch(
+        self,
+        peer: peers.Peer,
+        link: Link,
+        on_described: Callable[[RTCPeerConnection], object] = lambda _: None,
+    ) -> str:
+        """Joins and connects; returns the session's id.
+
+        ``on_described`` may do something to the connection before it connects.
+        """
         joined = await peers.joined(peer, link.room, link.secret)
         await self.connection.setLocalDescription(await self.connection.createOffer())
         sdp = self.connection.localDescription.sdp
         await peer.send(Offer(session=joined.session, sdp=sdp, trickle=False))
         answer = await peer.expect(Answer)
         await self.connection.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
+        on_described(self.connection)
         await peer.expect(Candidate)
         await until(lambda: self.connection.connectionState == "connected")
         return joined.session

@@ -1,0 +1,161 @@
+"""How a viewer's datagrams leave: straight through the socket of the ICE pair, or through TURN.
+
+aiortc's own way costs a call chain for each packet, and a task over TURN. Here a burst is one
+system call where the kernel cuts it (UDP_SEGMENT, Linux 4.18), which costs less than half. Nothing
+ever waits: a path that is full says so, and the viewer's stream catches up later.
+"""
+
+import errno
+import os
+import socket
+import struct
+import time
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+from aioice.ice import CandidatePair, Connection
+from aioice.turn import TurnTransport
+
+RELAY_BYTES: Final = 256 * 1024  # waiting for a TURN server that takes them slowly: then it is full
+_UDP_SEGMENT: Final = 103  # linux/udp.h
+_MOST_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of the oldest kernels that have it
+_COMPONENT: Final = 1  # of RTP; RTCP shares it (RFC 5761)
+# A network card or a kernel that cannot segment; what is too long for a route is another matter.
+_CANNOT_SEGMENT: Final = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EMSGSIZE)
+
+
+class Way(Protocol):
+    """Where the packets of one candidate pair go."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing should be sent now."""
+
+    def send(self, packets: memoryview, size: int) -> None:
+        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
+
+    def close(self) -> None:
+        """Lets go of what it holds; idempotent."""
+
+
+class Path:
+    """The way of the pair that ICE has nominated, which may change at any time."""
+
+    def __init__(self, ice: Connection) -> None:
+        self._ice = ice
+        self._pair: CandidatePair | None = None
+        self._way: Way | None = None
+        self.refused = 0  # bursts
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing should be sent now."""
+        way = self._current()
+        return way is None or way.full
+
+    def send(self, packets: memoryview, size: int) -> bool:
+        """Sends packets of this size, the last perhaps shorter; False if they are lost."""
+        way = self._current()
+        if way is not None:
+            with suppress(OSError):  # the socket is full, or there is no route any more
+                way.send(packets, size)
+                return True
+        self.refused += 1
+        return False
+
+    def _current(self) -> Way | None:
+        pair = self._ice._nominated.get(_COMPONENT)  # noqa: SLF001
+        if pair is not self._pair:
+            self.close()
+            self._pair = pair
+            self._way = _way(pair) if pair else None
+        return self._way
+
+    def close(self) -> None:
+        """Lets go of the socket; idempotent."""
+        way, self._way, self._pair = self._way, None, None
+        if way is not None:
+            way.close()
+
+
+def _way(pair: CandidatePair) -> Way:
+    transport: Any = pair.protocol.transport
+    if isinstance(transport, TurnTransport):
+        return Relay(transport, pair.remote_addr)
+    return Direct(transport.get_extra_info("socket").fileno(), pair.remote_addr)
+
+
+class Direct:
+    """A UDP socket that the event loop owns as well."""
+
+    full = False  # the kernel says it when it is asked to send
+
+    def __init__(self, descriptor: int, address: tuple[str, int]) -> None:
+        # Our own descriptor: the loop's may be closed, and its number given away, at any time.
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._socket.setblocking(False)
+        self._address = address
+        self._segments = True
+
+    def send(self, packets: memoryview, size: int) -> None:
+        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
+        if len(packets) <= size:
+            self._socket.sendto(packets, self._address)
+        elif self._segments and len(packets) <= _MOST_SEGMENTS * size:
+            self._send_segmented(packets, size)
+        else:
+            self._send_singly(packets, size)
+
+    def _send_segmented(self, packets: memoryview, size: int) -> None:
+        cut = (socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))
+        try:
+            self._socket.sendmsg((packets,), (cut,), 0, self._address)
+        except OSError as error:
+            if error.errno not in _CANNOT_SEGMENT:
+                raise
+            self._segments = False
+            self._send_singly(packets, size)
+
+    def _send_singly(self, packets: memoryview, size: int) -> None:
+        for begin in range(0, len(packets), size):
+            self._socket.sendto(packets[begin : begin + size], self._address)
+
+    def close(self) -> None:
+        """Closes our descriptor."""
+        self._socket.close()
+
+
+class Relay:
+    """A channel of a TURN allocation (RFC 8656 §12), over UDP or TCP."""
+
+    def __init__(self, transport: TurnTransport, address: tuple[str, int]) -> None:
+        self._transport = transport
+        self._turn: Any = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]  # noqa: SLF001
+        self._address = address
+
+    @property
+    def full(self) -> bool:
+        """Whether the server does not keep up: a TCP transport would take everything."""
+        return bool(self._turn.transport.get_write_buffer_size() > RELAY_BYTES)
+
+    def send(self, packets: memoryview, size: int) -> None:
+        """Sends packets of this size, the last perhaps shorter. Raises BlockingIOError."""
+        if self.full:
+            raise BlockingIOError
+        channel = self._bound_channel()
+        for begin in range(0, len(packets), size):
+            packet = bytes(packets[begin : begin + size])
+            if channel is None:
+                self._transport.sendto(packet, self._address)
+            else:
+                self._turn._send(struct.pack("!HH", channel, len(packet)) + packet)  # noqa: SLF001
+
+    def _bound_channel(self) -> int | None:
+        """None when it has to be bound first, or again: then aioice sends, and binds."""
+        channel: int | None = self._turn.peer_to_channel.get(self._address)
+        if channel is None or time.time() > self._turn.channel_refresh_at[channel]:
+            return None
+        return channel
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,132 @@
+"""Whether our own road from a burst to the wire says what aiortc's would.
+
+It rests on private names of aiortc, aioice and pylibsrtp. So before anybody is sent anything, a
+picture goes down both roads, and must come out of stock SRTP as the same bytes.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from aioice.ice import Connection
+from aioice.turn import TurnClientMixin, TurnTransport
+from aiortc import RTCRtpSender
+from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCDtlsTransport
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket, wrap_rtx
+from pylibsrtp import Policy, Session
+
+from publisher.media.rtp import Burst
+from publisher.rtc.path import Path
+from publisher.rtc.sender import TAG_BYTES
+from publisher.rtc.stream import Extensions, Parameters, RtpStream
+
+_PAYLOADS: Final = [bytes([0x7C, 0x85]) + bytes(range(200)), bytes([0x7C, 0x45]) + bytes(100)]
+_EXTENSIONS: Final = (
+    "urn:ietf:params:rtp-hdrext:sdes:mid",
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+)
+_PARAMETERS: Final = Parameters(
+    ssrc=0x12345678,
+    payload_type=99,
+    clock_rate=90_000,
+    sequence=0xFFFF,  # the next one is 0
+    origin=0xFFFFFFF0,
+    repair_ssrc=0x9ABCDEF0,
+    repair_payload_type=100,
+    repair_sequence=7,
+)
+_SENDER: Final = (
+    "rtp_started", "rtp_exited", "rtp_header_extensions_map", "mid", "rtx_payload_type",
+    "rtp_timestamp", "packet_count", "octet_count", "ntp_timestamp",
+)  # fmt: skip
+
+
+class SelfTestError(Exception):
+    """Our road cannot be taken; says why."""
+
+
+def check() -> None:
+    """Raises SelfTestError, or whatever the libraries raise where they are no longer as known."""
+    if missing := list(_missing()):
+        raise SelfTestError(f"without {', '.join(missing)}")
+    for profile in SRTP_PROFILES:
+        key = bytes(range(profile.key_length + profile.salt_length))
+        _check_profile(profile.libsrtp_profile, key, TAG_BYTES[profile.openssl_profile])
+
+
+def _missing() -> Iterable[str]:
+    known = {name for part in (RTCRtpSender.__init__, RTCRtpSender.send) for name in _names(part)}
+    yield from (name for name in _SENDER if f"_RTCRtpSender__{name}" not in known)
+    for owner, names in (
+        (RTCDtlsTransport.__init__, ("_tx_srtp", "_ssl")),
+        (Connection.__init__, ("_nominated",)),
+        (TurnClientMixin.__init__, ("peer_to_channel", "channel_refresh_at")),
+        (TurnTransport.__init__, ("_TurnTransport__inner_protocol",)),
+    ):
+        yield from set(names) - _names(owner)
+
+
+def _names(function: Any) -> set[str]:
+    return set(function.__code__.co_names)
+
+
+class _Wire(Path):
+    """A path that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def send(self, packets: memoryview, size: int) -> bool:
+        self.packets += [
+            bytes(packets[begin : begin + size]) for begin in range(0, len(packets), size)
+        ]
+        return True
+
+
+def _check_profile(profile: int, key: bytes, tag: int) -> None:
+    wire = _Wire()
+    extensions = _negotiated()
+    srtp = _session(profile, key, Policy.SSRC_ANY_OUTBOUND)
+    stream = RtpStream(wire, srtp, tag, Extensions(extensions, "0"), _PARAMETERS)
+    stream.send(Burst(_PAYLOADS, stream.head, tag, last=True), stream.use(123_456))
+    stream.resend([0])
+    receiver = _session(profile, key, Policy.SSRC_ANY_INBOUND)
+    got = [RtpPacket.parse(receiver.unprotect(packet), extensions) for packet in wire.packets]
+    stock = [_stock(index) for index in range(len(_PAYLOADS))]
+    repair = wrap_rtx(stock[1], payload_type=100, sequence_number=7, ssrc=_PARAMETERS.repair_ssrc)
+    for ours, theirs in zip(got, [*stock, repair], strict=True):
+        theirs.extensions.abs_send_time = ours.extensions.abs_send_time
+        if ours.serialize(extensions) != theirs.serialize(extensions):
+            raise SelfTestError(f"{ours} is not {theirs}")
+
+
+def _session(profile: int, key: bytes, streams: int) -> Session:
+    policy = Policy(key=key, ssrc_type=streams, srtp_profile=profile)
+    policy.allow_repeat_tx = True
+    return Session(policy)
+
+
+def _negotiated() -> HeaderExtensionsMap:
+    known = HeaderExtensionsMap()
+    known.configure(
+        RTCRtpParameters(
+            headerExtensions=[
+                RTCRtpHeaderExtensionParameters(id=number, uri=uri)
+                for number, uri in enumerate(_EXTENSIONS, 1)
+            ]
+        )
+    )
+    return known
+
+
+def _stock(index: int) -> RtpPacket:
+    packet = RtpPacket(
+        payload_type=_PARAMETERS.payload_type,
+        marker=int(index == len(_PAYLOADS) - 1),
+        sequence_number=(_PARAMETERS.sequence + index) & 0xFFFF,
+        timestamp=(_PARAMETERS.origin + 123_456 * 90_000 // 1_000_000) & 0xFFFFFFFF,
+        ssrc=_PARAMETERS.ssrc,
+        payload=_PAYLOADS[index],
+    )
+    packet.extensions.mid = "0"
+    return packet

@@ -1,0 +1,212 @@
+"""One viewer's RTP stream: headers, SRTP, retransmission; no object is made for a packet.
+
+A burst, made once for all viewers, is copied, given its headers, encrypted in place and sent. What
+was lost is made anew from the burst, which all viewers' histories share.
+"""
+
+import struct
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
+from pylibsrtp import Session
+from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]
+
+from publisher.media.packets import SECOND
+from publisher.media.rtp import BURST_BYTES, Burst
+from publisher.rtc.path import Path
+
+HISTORY_SECONDS: Final = 2.0
+HISTORY_BYTES: Final = 4 * 1024 * 1024  # 2 s at 16 Mbit/s
+REPAIR_BYTES: Final = 512 * 1024  # resent at once: more than an IDR of 1080p at 8 Mbit/s
+REPAIR_RATE: Final = 256 * 1024  # bytes/s beyond that: a fifth of 10 Mbit/s, or all of 2 Mbit/s
+_ABS_SEND_TIME_RATE: Final = 1 << 18  # Hz, of 24 bits
+_NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
+_VERSION: Final = 0x80  # RFC 3550 §5.1
+_EXTENSION: Final = 0x10
+
+# One for all streams: nothing else runs between filling it and the kernel's copy of it.
+_memory: Any = ffi.new("unsigned char[]", 2 * BURST_BYTES)
+_buffer = memoryview(ffi.buffer(_memory))
+_length: Any = ffi.new("int *")
+
+
+class Extensions:
+    """The header extensions of every packet, laid out as aiortc does."""
+
+    def __init__(self, negotiated: HeaderExtensionsMap, mid: str) -> None:
+        early, late = (
+            _extensions(negotiated, HeaderExtensions(mid=mid, abs_send_time=moment))
+            for moment in (0, 0xFFFFFF)
+        )
+        changing = [index for index, (a, b) in enumerate(zip(early, late, strict=True)) if a != b]
+        self._fixed = early
+        self._moment = changing[0] if changing else None
+
+    def __len__(self) -> int:
+        return len(self._fixed)
+
+    def at(self, now: float) -> bytes:
+        """For packets that leave now, in Unix seconds."""
+        if self._moment is None:
+            return self._fixed
+        ticks = int((now + _NTP_EPOCH) * _ABS_SEND_TIME_RATE) & 0xFFFFFF
+        return self._fixed[: self._moment] + ticks.to_bytes(3) + self._fixed[self._moment + 3 :]
+
+
+def _extensions(negotiated: HeaderExtensionsMap, values: HeaderExtensions) -> bytes:
+    profile, value = negotiated.set(values)
+    return struct.pack("!HH", profile, len(value) // 4) + value if value else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What was negotiated for one stream; ``origin`` and the sequences are chosen at random."""
+
+    ssrc: int
+    payload_type: int
+    clock_rate: int  # Hz
+    sequence: int
+    origin: int  # timestamp of time 0
+    repair_ssrc: int = 0
+    repair_payload_type: int | None = None  # None: lost packets are repeated as they were
+    repair_sequence: int = 0
+
+
+class _Sent(NamedTuple):
+    sequence: int  # of the first packet
+    timestamp: int
+    at: float
+    burst: Burst
+
+
+class RtpStream:
+    """Sends bursts through a path, and packets of them again."""
+
+    def __init__(
+        self, path: Path, srtp: Session, tag: int, extensions: Extensions, parameters: Parameters
+    ) -> None:
+        self._path = path
+        self._srtp = srtp  # keeps what the pointer points to
+        self._context = srtp._srtp[0]  # noqa: SLF001
+        self._extensions = extensions
+        self._parameters = parameters
+        self._first = _VERSION | _EXTENSION * bool(len(extensions))
+        self._header = struct.Struct(f"!BBHII{len(extensions)}s")
+        self._sequence = parameters.sequence
+        self._repair_sequence = parameters.repair_sequence
+        self._last_ticks: int | None = None
+        self._history: deque[_Sent] = deque()
+        self._history_bytes = 0
+        self._repair = REPAIR_BYTES
+        self._repaired_at = 0.0
+        self.head = self._header.size
+        self.tag = tag
+        self.sent_pts: int | None = None
+        self.packets = 0
+        self.octets = 0  # of payload
+        self.repaired = 0
+        self.unrepaired = 0  # too old, or too many
+
+    def use(self, pts: int) -> int:
+        """The timestamp for a unit of this time, in microseconds; never the same, never older.
+
+        Pictures of a GOP that is sent once more are so packed between the last picture and the
+        next one: a receiver takes no timestamp that it has had.
+        """
+        ticks = pts * self._parameters.clock_rate // SECOND
+        if self._last_ticks is not None and ticks <= self._last_ticks:
+            ticks = self._last_ticks + 1
+        self._last_ticks = ticks
+        self.sent_pts = pts
+        return (self._parameters.origin + ticks) & 0xFFFFFFFF
+
+    @property
+    def report_timestamp(self) -> int:
+        """What ``sent_pts`` is in RTP's time, whatever it was packed to."""
+        ticks = (self.sent_pts or 0) * self._parameters.clock_rate // SECOND
+        return (self._parameters.origin + ticks) & 0xFFFFFFFF
+
+    def send(self, burst: Burst, timestamp: int) -> bool:
+        """Sends all packets of the burst; False if they are lost."""
+        now = time.time()
+        sequence = self._sequence
+        self._protect(burst, timestamp, self._extensions.at(now))
+        self._remember(_Sent(sequence, timestamp, now, burst))
+        self.packets += len(burst.packets)
+        self.octets += burst.octets
+        return self._path.send(_buffer[: len(burst.data)], burst.size)
+
+    def _protect(self, burst: Burst, timestamp: int, extensions: bytes) -> None:
+        # The hot loop: about a microsecond a packet, and most of it is the cipher's.
+        _buffer[: len(burst.data)] = burst.data
+        pack_into, protect, context = self._header.pack_into, lib.srtp_protect, self._context
+        first, sequence = self._first, self._sequence
+        payload_type, ssrc = self._parameters.payload_type, self._parameters.ssrc
+        for offset, length, marker in burst.packets:
+            pack_into(
+                _buffer, offset,
+                first, payload_type | marker, sequence, timestamp, ssrc, extensions,
+            )  # fmt: skip
+            _length[0] = length
+            protect(context, _memory + offset, _length)
+            sequence = (sequence + 1) & 0xFFFF
+        self._sequence = sequence
+
+    def _remember(self, sent: _Sent) -> None:
+        history = self._history
+        history.append(sent)
+        self._history_bytes += len(sent.burst.data)
+        while (
+            self._history_bytes > HISTORY_BYTES or sent.at - history[0].at > HISTORY_SECONDS
+        ) and len(history) > 1:
+            self._history_bytes -= len(history.popleft().burst.data)
+
+    # ── retransmission ───────────────────────────────────────────────────────────────────────
+
+    def resend(self, sequences: Iterable[int]) -> None:
+        """Sends these packets again, as RTX (RFC 4588) where that was negotiated."""
+        now = time.time()
+        grown = self._repair + (now - self._repaired_at) * REPAIR_RATE
+        self._repair = int(max(0, min(REPAIR_BYTES, grown)))
+        self._repaired_at = now
+        for sequence in sequences:
+            sent = self._find(sequence)
+            if sent is None or self._repair < sent.burst.size:
+                self.unrepaired += 1
+            else:
+                self._repair -= sent.burst.size
+                self._resend(sequence, sent, self._extensions.at(now))
+
+    def _find(self, sequence: int) -> _Sent | None:
+        for sent in reversed(self._history):
+            if (sequence - sent.sequence) & 0xFFFF < len(sent.burst.packets):
+                return sent
+        return None
+
+    def _resend(self, sequence: int, sent: _Sent, extensions: bytes) -> None:
+        index = (sequence - sent.sequence) & 0xFFFF
+        marker = sent.burst.packets[index].marker
+        packet = self._again(sequence, marker, sent.timestamp, extensions)
+        packet += sent.burst.payload(index)
+        _buffer[: len(packet)] = packet
+        _length[0] = len(packet)
+        lib.srtp_protect(self._context, _memory, _length)
+        self._path.send(_buffer[: _length[0]], _length[0])
+        self.repaired += 1
+
+    def _again(self, sequence: int, marker: int, timestamp: int, extensions: bytes) -> bytes:
+        """Header of a packet that is sent again, with its old number if it has a new one (§4)."""
+        p = self._parameters
+        if p.repair_payload_type is None:
+            return self._header.pack(
+                self._first, p.payload_type | marker, sequence, timestamp, p.ssrc, extensions
+            )
+        number = self._repair_sequence
+        self._repair_sequence = (number + 1) & 0xFFFF
+        payload_type = p.repair_payload_type | marker
+        header = (self._first, payload_type, number, timestamp, p.repair_ssrc, extensions)
+        return self._header.pack(*header) + sequence.to_bytes(2)
