@@ -66,7 +66,7 @@ class RtpLeg:
     def suits(self, media: Format) -> bool:
         """Whether what was negotiated can carry the format; no sound fits any negotiation."""
         same_sound = media.audio_codec in (None, self._audio_codec)
-        return same_sound and self._rank(media) == self._profiles
+        return not media.obstacle and same_sound and self._rank(media) == self._profiles
 
     @property
     def silence(self) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from publisher.media.fragments import Fragments
 from publisher.media.gop import GopCache
 from publisher.media.rtp import Packetiser
 from publisher.media.units import AacFrame, AccessUnit, AudioBlock, Unit
@@ -29,6 +30,7 @@ class FanOut:
 
     def __init__(self) -> None:
         self.gop = GopCache()
+        self.fragments = Fragments()
         self.packetiser = Packetiser()
         self.key_frame_source: Callable[[], bool] | None = None
         self._subscribers: set[Subscriber] = set()
@@ -38,6 +40,7 @@ class FanOut:
 
     def publish(self, unit: Unit) -> None:
         """Takes the next unit of the camera."""
+        self.fragments.add(unit)
         if isinstance(unit, AccessUnit):
             self.gop.add(unit)
             for subscriber in self._subscribers:
@@ -52,6 +55,11 @@ class FanOut:
     def request_key_frame(self) -> bool:
         """Whether the source can be asked for a key frame, and was: else the cached GOP serves."""
         return self.key_frame_source is not None and self.key_frame_source()
+
+    def clear(self) -> None:
+        """Forgets what the camera sent, as when it was lost."""
+        self.gop.clear()
+        self.fragments.clear()
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """The subscriber sees the current GOP at once and everything after it."""

@@ -33,6 +33,8 @@ def tracks_of(media: Format) -> Tracks:
 
     The sound is the camera's own AAC, or else Opus; G.711 has no place in a browser's MP4.
     """
+    if media.video_codec not in _ENTRIES:
+        raise MalformedError(f"{media.video_codec} has no place in a browser's MP4")
     entry = _ENTRIES[media.video_codec](media.parameter_sets)
     size = (media.width, media.height)
     return Track(1, "video", PICTURE_RATE, entry, media.codec_string, *size), _sound(media)

@@ -42,7 +42,12 @@ class Channel:
     @property
     def has_room(self) -> bool:
         """Whether to send now; False also when the viewer has closed it."""
-        return self._channel.readyState == "open" and self._channel.bufferedAmount < ROOM_BYTES
+        return self._channel.readyState == "open" and self.buffered < ROOM_BYTES
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._channel.bufferedAmount
 
     def send(self, message: str | bytes) -> None:
         """Sends when there is room; bytes go in as many messages as they need."""

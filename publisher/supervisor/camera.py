@@ -159,7 +159,7 @@ class Camera:
             if source.code:
                 logger.warning("[%s] %s", source.code, source.message)
         else:
-            self._fan_out.gop.clear()
+            self._fan_out.clear()
             logger.warning("[%s] %s", source.code, source.message)
         self._send(source)
 

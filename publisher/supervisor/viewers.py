@@ -4,10 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 
+from publisher.errors import PublisherError
+from publisher.legs.fmp4 import Fmp4Leg
 from publisher.legs.rtp import RtpLeg
+from publisher.media.bitstream import MalformedError
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
-from publisher.supervisor.viewer import Viewer
+from publisher.media.tracks import Tracks, tracks_of
+from publisher.rtc import sdp
+from publisher.rtc.peer import OfferRefusedError
+from publisher.supervisor.viewer import Leg, Viewer
 from rendezvous.wire.messages import Candidate, End, EndReason, Message, Offer, Resume, Session
 
 logger = logging.getLogger(__name__)
@@ -40,14 +46,20 @@ class Viewers:
             return
         try:
             viewer = Viewer(opening, self._make_leg, self._send)
+        except PublisherError as error:
+            self._refuse(opening, str(error))
+            return
         except Exception:
             logger.exception("A session could not be opened; the others go on.")
-            self._send(End(session=opening.session, reason=EndReason.OFFER_REFUSED))
+            self._refuse(opening)
             return
         self._viewers[viewer.session] = viewer
         task = asyncio.create_task(self._run(viewer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _refuse(self, opening: Session, message: str = "") -> None:
+        self._send(End(session=opening.session, reason=EndReason.OFFER_REFUSED, message=message))
 
     def put(self, message: Offer | Candidate | End) -> None:
         """A message of a running session; late ones of an ended session are of no interest."""
@@ -58,6 +70,7 @@ class Viewers:
     def use(self, media: Format) -> None:
         """The camera's format; sessions that cannot carry it end, and their viewers join anew."""
         self._media = media
+        self._fan_out.fragments.use(_tracks(media))
         for viewer in self._viewers.values():
             if not viewer.suits(media):
                 viewer.end(EndReason.FORMAT_CHANGED)
@@ -74,8 +87,13 @@ class Viewers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
 
-    def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> RtpLeg:
-        return RtpLeg(self._fan_out, self._media, opening.ice_servers, opening.ice_policy, on_state)
+    def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> Leg:
+        ice = (opening.ice_servers, opening.ice_policy, on_state)
+        if sdp.asks_for_channel(opening.sdp):
+            return Fmp4Leg(self._fan_out, *ice)
+        if self._media and (obstacle := self._media.obstacle):
+            raise OfferRefusedError("offer_refused", obstacle.sentence, obstacle.cure)
+        return RtpLeg(self._fan_out, self._media, *ice)
 
     async def _run(self, viewer: Viewer) -> None:
         logger.info("A viewer joins (%d now).", len(self._viewers))
@@ -90,3 +108,12 @@ class Viewers:
         logger.info("A viewer is gone (%s; %d left).", reason, len(self._viewers))
         if viewer.losses:
             logger.info("That viewer had %s.", viewer.losses)
+
+
+def _tracks(media: Format) -> Tracks | None:
+    """For the viewers whose leg is a file; None when a parameter set is missing or broken."""
+    try:
+        return tracks_of(media)
+    except MalformedError as error:
+        logger.warning("The stream cannot go over the fMP4 leg: %s.", error)
+        return None
