@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import av.logging
 
 from publisher.identity import Keyring
+from publisher.media.outlets import Transcode
 from publisher.rtc import private
 from publisher.settings import EXAMPLES, CameraSettings, Settings, read_settings
 from publisher.signalling.claiming import Room
@@ -78,6 +79,8 @@ def _camera(settings: Settings, camera: CameraSettings) -> Camera:
         most_viewers=camera.viewers,
         keep_alive=settings.keep_alive,
         on_claimed=_show_link,
+        transcode=Transcode(camera.transcode),
+        aac_first=camera.audio == "aac",
     )
 
 

@@ -13,6 +13,8 @@ _FLAGS = {
     "config": "--config",
     "loglevel": "--log-level",
     "whip": "--whip",
+    "audio": "--audio",
+    "transcode": "--transcode",
 }
 _SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}
 _YES = ("1", "true", "yes")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from publisher.evostream import flags_of
+from publisher.media.outlets import Transcode
 from publisher.signalling.connection import ServerAddress
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, load, option
@@ -23,6 +24,7 @@ from rendezvous.wire.identity import LABEL_PATTERN, is_key_room, is_room_id
 DEFAULT_SERVER = "127.0.0.1"
 DEFAULT_PORT = 4545
 PREFIX = "PUBLISHER"
+AUDIO = ("auto", "aac")
 
 EXAMPLES = """\
 examples:
@@ -34,13 +36,18 @@ examples:
   publisher start --config /etc/porthole/publisher.toml
 
 sources:
-  rtsp://host/path, rtsps://…        an IP camera (H.264; AAC, Opus or G.711)
+  rtsp://host/path, rtsps://…        an IP camera (H.264 or H.265; AAC, Opus or G.711)
+  http://host/path, https://…        a camera that sends Motion JPEG
   clip.mp4, clip.mkv, clip.ts        a file, for ever
-  v4l2:/dev/video0?size=1280x720&audio=hw:1   a device that delivers H.264
+  v4l2:/dev/video0?size=1280x720&audio=hw:1   a device; format=mjpeg if it has no H.264
   test:                              a moving picture with time code and tone
 
 Every setting is a flag, an environment variable (PUBLISHER_SOURCE=…) and a TOML key. Several
 cameras are [[camera]] tables in the file, with room, label, source and so on in each.
+
+H.264 passes untouched. Motion JPEG and raw video are encoded once for all viewers, and only while
+somebody watches; the terminal says what that costs. H.265 and B-frames play in browsers that can,
+or are encoded with --transcode always.
 
 With --whip the same untouched stream goes to an SFU (RFC 9725), and the camera has a room as well
 only if --server, --room or --label is said.
@@ -64,6 +71,18 @@ class CameraSettings(msgspec.Struct, frozen=True, kw_only=True):
     label: Annotated[str, option("tells apart the cameras of one key when they have no names")] = ""
     public: Annotated[bool, option("let anybody watch who knows the room ID")] = False
     viewers: Annotated[int, option("how many may watch at once (10)", metavar="N")] = 10
+    audio: Annotated[
+        str,
+        option("aac: play the camera's own AAC, a quarter second later (auto)", metavar="NAME"),
+    ] = "auto"
+    transcode: Annotated[
+        str,
+        option(
+            "encode to H.264 while somebody watches: auto (what no browser plays), always (also "
+            "H.265 and B-frames), never",
+            metavar="WHEN",
+        ),
+    ] = "auto"
     # A secret: many servers want their key in the path or in the query.
     whip: Annotated[Secret, option("send the stream to this WHIP endpoint", metavar="URL")] = (
         Secret()
@@ -201,6 +220,12 @@ def _check_camera(camera: CameraSettings) -> None:
     if camera.rtsp_transport not in ("tcp", "udp"):
         raise SettingsError(
             "setting_invalid", "rtsp_transport is neither tcp nor udp.", "Leave it out for tcp."
+        )
+    if camera.audio not in AUDIO:
+        raise SettingsError("setting_invalid", "audio is neither auto nor aac.", "Leave it out.")
+    if camera.transcode not in list(Transcode):
+        raise SettingsError(
+            "setting_invalid", "transcode is neither auto, always nor never.", "Leave it out."
         )
     _check_whip(camera)
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from publisher.media.assembly import SYNTAXES
 from publisher.media.audio import AudioPipeline
 from publisher.media.packets import Stream
+from publisher.media.sound import Sound
 from publisher.media.syntax import Sps
 from publisher.media.video import VideoPipeline
 from rendezvous.wire.messages import Track
@@ -38,6 +40,13 @@ B_FRAMES = Obstacle(
 )
 
 
+FOREIGN = Obstacle(
+    "codec_unsupported",
+    "The camera sends video that no browser plays, and nothing is set to encode it.",
+    "Set the camera's video encoding to H.264, or leave out transcode=never.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """How pictures and sound leave the publisher."""
@@ -45,55 +54,59 @@ class Format:
     profile_level_id: str  # of H.264's SPS, RFC 6184 §8.1; empty for H.265
     audio_codec: str | None  # over RTP: opus, PCMA or PCMU as in SDP; None: no sound
     tracks: tuple[Track, ...]
-    video_codec: str = "h264"  # or hevc
+    video_codec: str = "h264"  # FFmpeg's name: h264, hevc, or of what has to be encoded
     codec_string: str = ""  # the picture's in the codecs parameter of RFC 6381 §3.3
     parameter_sets: tuple[bytes, ...] = ()  # NAL units; for H.265 the VPS first
     width: int = 0  # pixels
     height: int = 0
+    frame_rate: float = 0.0  # frames a second, 0 when the camera does not say
+    extradata: bytes = b""  # for a decoder of what has to be encoded
+    pixel_format: str = ""  # of raw video
     reordered: bool = False  # there are B-frames: dts differs from pts
     aac: bytes | None = None  # the AudioSpecificConfig of the camera's AAC; None: it sends none
     obstacle: Obstacle | None = None  # None: RTP can carry it
 
 
-def describe(
-    stream: Stream,
-    video: VideoPipeline,
-    audio: tuple[Stream, AudioPipeline] | None,
-    aac: bytes | None,
-) -> Format | None:
+def describe(stream: Stream, video: VideoPipeline, sound: Sound | None) -> Format | None:
     """The format of a camera, or None before its parameter sets are known."""
     sps = video.sps
-    if sps is None:
+    if sps is None and stream.codec in SYNTAXES:
         return None
-    tracks = [_video_track(video.name, stream.frame_rate, sps)]
+    audio = sound.rtp if sound else None
+    tracks = [_video_track(video.name, stream, sps)]
     if audio:
         tracks.append(_audio_track(*audio))
     return Format(
-        sps.profile_level_id,
+        sps.profile_level_id if sps else "",
         audio[1].codec if audio else None,
         tuple(tracks),
         video_codec=stream.codec,
-        codec_string=sps.codec_string,
+        codec_string=sps.codec_string if sps else "",
         parameter_sets=video.parameter_sets,
-        width=sps.width,
-        height=sps.height,
+        width=sps.width if sps else stream.width,
+        height=sps.height if sps else stream.height,
+        frame_rate=stream.frame_rate,
+        extradata=stream.extradata,
+        pixel_format=stream.pixel_format,
         reordered=video.reordered,
-        aac=aac,
+        aac=sound.aac if sound else None,
         obstacle=_obstacle(stream.codec, reordered=video.reordered),
     )
 
 
 def _obstacle(codec: str, *, reordered: bool) -> Obstacle | None:
-    if codec != "h264":
-        return H265
-    return B_FRAMES if reordered else None
+    if codec == "h264":
+        return B_FRAMES if reordered else None
+    return H265 if codec == "hevc" else FOREIGN
 
 
-def _video_track(name: str, frame_rate: float, sps: Sps) -> Track:
-    detail = f"{sps.profile} {sps.level}, {sps.width}×{sps.height}"
-    if frame_rate:
-        detail += f", {frame_rate:.3g} frames/s"
-    return Track(kind="video", codec=name, detail=detail)
+def _video_track(name: str, stream: Stream, sps: Sps | None) -> Track:
+    detail = f"{sps.profile} {sps.level}, {sps.width}×{sps.height}" if sps else ""
+    if not sps and stream.width:
+        detail = f"{stream.width}×{stream.height}"
+    if stream.frame_rate:
+        detail += f", {stream.frame_rate:.3g} frames/s"
+    return Track(kind="video", codec=name, detail=detail.removeprefix(", "))
 
 
 def _audio_track(audio: Stream, pipeline: AudioPipeline) -> Track:

@@ -24,6 +24,7 @@ class Stream:
     width: int = 0
     height: int = 0
     frame_rate: float = 0.0  # frames a second, 0 when the camera does not say
+    pixel_format: str = ""  # FFmpeg's name, of raw video
     sample_rate: int = 0  # Hz
     channels: int = 0
 

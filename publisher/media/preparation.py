@@ -13,7 +13,7 @@ from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.sound import Sound
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
-from publisher.media.video import VideoPipeline
+from publisher.media.video import video_pipeline
 
 PICTURE_SECONDS = 5  # without a picture while sound goes on: the stream is broken
 KEY_FRAME_SECONDS = 30  # longer than the GOP of any camera that is set up to be watched
@@ -31,7 +31,7 @@ class Preparation:
                 "no_video", "The source has sound but no picture.", "Choose a video stream."
             )
         self._stream = video
-        self._video = VideoPipeline(video, timeline)
+        self._video = video_pipeline(video, timeline)
         self._sound = Sound(audio, timeline) if audio else None
         self._announced: Format | None = None
         self._opened_at = self._pictured_at = _now()
@@ -70,10 +70,7 @@ class Preparation:
         yield from units
 
     def _format_change(self) -> Iterator[Format]:
-        sound = self._sound
-        media = describe(
-            self._stream, self._video, sound.rtp if sound else None, sound.aac if sound else None
-        )
+        media = describe(self._stream, self._video, self._sound)
         if media and media != self._announced:
             self._announced = media
             yield media

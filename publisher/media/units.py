@@ -12,6 +12,7 @@ from typing import TypeAlias
 class AccessUnit:
     """One coded picture: Annex B with its parameter sets in front if decoding can begin here.
 
+    Of a codec that browsers do not play it is what the camera's decoder takes.
     ``pts`` says when it is shown, ``dts`` when it is decoded: they are the same without B-frames.
     """
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from publisher.errors import SignallingError, SourceError, UnplayableError
 from publisher.identity import CameraKey
-from publisher.media.fanout import FanOut
 from publisher.media.format import Format
+from publisher.media.outlets import Outlets, Transcode
 from publisher.media.timeline import Timeline
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import Connection, ServerAddress, connect, refusal
@@ -76,15 +76,20 @@ class Camera:
         most_viewers: int,
         keep_alive: bool,
         on_claimed: Callable[[str], None],
+        transcode: Transcode = Transcode.AUTO,
+        aac_first: bool = False,
     ) -> None:
+        """With ``aac_first`` viewers are to prefer the camera's own AAC to a faster picture."""
         self._media = source
         self._place = place
+        self._aac_first = aac_first
         self._keep_alive = keep_alive
         self._on_claimed = on_claimed
-        self._fan_out = FanOut()
+        self._outlets = Outlets(source.name, transcode, self._live)
         self._timeline = Timeline()
-        self._viewers = Viewers(self._fan_out, self._send, most_viewers)
-        self._broadcast = Broadcast(endpoint, self._fan_out) if endpoint else None
+        rtp, fmp4 = self._outlets.rtp, self._outlets.fmp4
+        self._viewers = Viewers(rtp, fmp4, self._send, most_viewers)
+        self._broadcast = Broadcast(endpoint, rtp) if endpoint else None
         self._connection: Connection | None = None
         self._source = Source(state=SourceState.STARTING)
         self._link_shown = False
@@ -103,6 +108,7 @@ class Camera:
             for task in tasks:
                 task.cancel()
             await self._viewers.close()
+            self._outlets.clear()
             if self._connection:
                 await self._connection.close()
             await asyncio.wait(tasks)
@@ -127,7 +133,10 @@ class Camera:
         while True:
             try:
                 await reader.read(
-                    self._media, self._timeline, on_format=self._live, on_unit=self._fan_out.publish
+                    self._media,
+                    self._timeline,
+                    on_format=self._outlets.use,
+                    on_unit=self._outlets.publish,
                 )
             except UnplayableError as error:
                 self._say(_trouble(SourceState.UNPLAYABLE, error))
@@ -143,11 +152,15 @@ class Camera:
                 self._say(_DEFECT)
                 await asyncio.sleep(UNPLAYABLE_SECONDS)
 
-    def _live(self, media: Format) -> None:
-        self._viewers.use(media)
-        if self._broadcast:
-            self._broadcast.use(media)
-        self._say(_live(media))
+    def _live(self) -> None:
+        """The outlets have their formats."""
+        rtp, fmp4 = self._outlets.rtp.media, self._outlets.fmp4.media
+        assert rtp and fmp4  # noqa: S101, PT018  # tells the type checker
+        self._viewers.use_formats()
+        if self._broadcast and not rtp.obstacle:
+            self._broadcast.use(rtp)
+        aac_first = self._aac_first and fmp4.aac is not None
+        self._say(_live(rtp, aac_first=aac_first))
 
     def _say(self, source: Source) -> None:
         if source == self._source:
@@ -159,7 +172,7 @@ class Camera:
             if source.code:
                 logger.warning("[%s] %s", source.code, source.message)
         else:
-            self._fan_out.clear()
+            self._outlets.clear()
             logger.warning("[%s] %s", source.code, source.message)
         self._send(source)
 
@@ -244,10 +257,11 @@ class Camera:
             await connection.close()
 
 
-def _live(media: Format) -> Source:
+def _live(media: Format, *, aac_first: bool) -> Source:
     """With the ways in which viewers can have the stream; an obstacle leaves one of them."""
+    legs: tuple[str, ...] = (Delivery.RTP, Delivery.FMP4)
     if media.obstacle is None:
-        legs: tuple[str, ...] = (Delivery.RTP, Delivery.FMP4)
+        legs = legs[::-1] if aac_first else legs
         return Source(state=SourceState.LIVE, tracks=media.tracks, legs=legs)
     return Source(
         state=SourceState.LIVE,

@@ -8,7 +8,7 @@ from publisher.errors import PublisherError
 from publisher.legs.fmp4 import Fmp4Leg
 from publisher.legs.rtp import RtpLeg
 from publisher.media.bitstream import MalformedError
-from publisher.media.fanout import FanOut
+from publisher.media.encoding import Outlet
 from publisher.media.format import Format
 from publisher.media.tracks import Tracks, tracks_of
 from publisher.rtc import sdp
@@ -24,11 +24,13 @@ CLOSING_SECONDS = 3.0
 class Viewers:
     """Opens a session for each viewer and forgets it when it ends."""
 
-    def __init__(self, fan_out: FanOut, send: Callable[[Message], None], most: int) -> None:
-        self._fan_out = fan_out
+    def __init__(
+        self, rtp: Outlet, fmp4: Outlet, send: Callable[[Message], None], most: int
+    ) -> None:
+        self._rtp = rtp
+        self._fmp4 = fmp4
         self._send = send
         self._most = most
-        self._media: Format | None = None
         self._viewers: dict[str, Viewer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,12 +69,11 @@ class Viewers:
         if viewer:
             viewer.put(message)
 
-    def use(self, media: Format) -> None:
-        """The camera's format; sessions that cannot carry it end, and their viewers join anew."""
-        self._media = media
-        self._fan_out.fragments.use(_tracks(media))
+    def use_formats(self) -> None:
+        """Of both outlets; sessions that cannot carry them end, and their viewers join anew."""
+        self._fmp4.fragments.use(_tracks(self._fmp4.media))
         for viewer in self._viewers.values():
-            if not viewer.suits(media):
+            if self._rtp.media and not viewer.suits(self._rtp.media):
                 viewer.end(EndReason.FORMAT_CHANGED)
 
     def resumptions(self, room: str) -> Iterator[Resume]:
@@ -90,10 +91,10 @@ class Viewers:
     def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> Leg:
         ice = (opening.ice_servers, opening.ice_policy, on_state)
         if sdp.asks_for_channel(opening.sdp):
-            return Fmp4Leg(self._fan_out, *ice)
-        if self._media and (obstacle := self._media.obstacle):
+            return Fmp4Leg(self._fmp4, *ice)
+        if self._rtp.media and (obstacle := self._rtp.media.obstacle):
             raise OfferRefusedError("offer_refused", obstacle.sentence, obstacle.cure)
-        return RtpLeg(self._fan_out, self._media, *ice)
+        return RtpLeg(self._rtp, self._rtp.media, *ice)
 
     async def _run(self, viewer: Viewer) -> None:
         logger.info("A viewer joins (%d now).", len(self._viewers))
@@ -110,8 +111,10 @@ class Viewers:
             logger.info("That viewer had %s.", viewer.losses)
 
 
-def _tracks(media: Format) -> Tracks | None:
+def _tracks(media: Format | None) -> Tracks | None:
     """For the viewers whose leg is a file; None when a parameter set is missing or broken."""
+    if media is None or not media.parameter_sets:
+        return None  # an encoder tells them with its first picture
     try:
         return tracks_of(media)
     except MalformedError as error:

@@ -7,7 +7,7 @@ from publisher.media import bitstream, h264, hevc
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit
-from publisher.media.video import VideoPipeline
+from publisher.media.video import VideoPipeline, video_pipeline
 from tests.unit.publisher.test_h264 import encoded
 from tests.unit.publisher.test_hevc import h265
 
@@ -18,7 +18,7 @@ DELIMITER = b"\x09\xf0"
 
 
 def pipeline(extradata: bytes = b"", codec: str = "h264") -> VideoPipeline:
-    return VideoPipeline(Stream("video", codec, extradata, frame_rate=25), Timeline())
+    return video_pipeline(Stream("video", codec, extradata, frame_rate=25), Timeline())
 
 
 def packet(*nals: bytes, pts: int | None = 0) -> Packet:
@@ -77,7 +77,7 @@ def test_a_sample_of_an_mp4_becomes_annex_b() -> None:
 
 def test_a_codec_that_no_browser_takes_is_named_with_the_cure() -> None:
     with pytest.raises(UnplayableError) as caught:
-        pipeline(codec="vp6f")
+        pipeline(codec="no_such_codec")
     assert caught.value.code == "codec_unsupported"
     assert "H.264" in caught.value.cure
 
@@ -101,7 +101,7 @@ def test_h265_gets_its_three_parameter_sets_before_every_point_of_access() -> No
 
 
 def test_with_b_frames_every_picture_is_decoded_in_order_and_before_it_is_shown() -> None:
-    pipe = VideoPipeline(Stream("video", "h264", frame_rate=25), Timeline())
+    pipe = video_pipeline(Stream("video", "h264", frame_rate=25), Timeline())
     shown = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11]
     nals = encoded("main", (320, 192), bf="2", b_adapt="0")
     b_slice = next(nal for nal in nals if h264.is_b_slice(nal))
