@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).parents[2]
@@ -130,11 +130,25 @@ class RtspCamera:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def resize(self, width: int, height: int) -> None:
+        """Goes on with pictures of another size, in the running streams."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{width}x{height}\n")
+        self._process.stdin.flush()
+
     def records(self) -> list[SentUnit]:
         """The video access units that it has sent since its start, in order."""
-        lines = self._record.read_text().splitlines() if self._record.exists() else []
-        units = [json.loads(line) for line in lines if line.endswith("}")]
+        units = [unit for unit in self._recorded() if "nals" in unit]
         return [SentUnit(u["pts"], tuple(Nal(*nal) for nal in u["nals"])) for u in units]
+
+    def sounds(self) -> list[str]:
+        """The SHA-256 of each frame of sound that it has sent since its start, in order."""
+        return [unit["sound"] for unit in self._recorded() if "sound" in unit]
+
+    def _recorded(self) -> list[dict[str, Any]]:
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("}")]
 
     def __enter__(self) -> Self:
         try:

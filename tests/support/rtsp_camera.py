@@ -4,8 +4,9 @@ Runs on the system's Python, which has GStreamer's bindings:
 
     PYTHONPATH=. /usr/bin/python3 tests/support/rtsp_camera.py --variant plain --port 8554
 
-Prints ``READY <url>`` when it listens. All clients share one encoder, as with a real camera. It
-ends when its standard input does, so that it never outlives the one who started it.
+Prints ``READY <url>`` when it listens. All clients share one encoder, as with a real camera. A
+line like ``640x360`` on its standard input changes the size of the running picture; it ends when
+its standard input does, so that it never outlives the one who started it.
 """
 
 import argparse
@@ -55,6 +56,7 @@ IN_SDP_ONLY = (
     "video/x-h264,stream-format=avc,alignment=au ! rtph264pay name=pay0 pt=96 config-interval=0"
 )
 H265 = "video/x-h265,stream-format=byte-stream ! rtph265pay name=pay0 pt=96 config-interval=-1"
+MJPEG = "jpegenc quality=85 ! rtpjpegpay name=pay0 pt=26"
 
 
 def byte_stream(profile: str) -> str:
@@ -88,6 +90,8 @@ VARIANTS = {
     "g711-mu": Variant(audio=PCMU),
     "no-audio": Variant(audio=""),
     "h265": Variant(video=f"{X265} ! {H265}", size=(640, 360)),
+    "small": Variant(size=(640, 360)),
+    "mjpeg": Variant(video=MJPEG, size=(640, 360)),
     "auth": Variant(auth=True),
 }
 
@@ -96,8 +100,9 @@ class Feeder:
     """Feeds one encoder by the wall clock, from when it runs until it is torn down."""
 
     def __init__(self, pattern: Pattern, picture: Any, sound: Any, sound_delay: int) -> None:
-        self._pattern, self._picture, self._sound = pattern, picture, sound
+        self.pattern, self._picture, self._sound = pattern, picture, sound
         self._sound_delay = sound_delay
+        self._size = (pattern.width, pattern.height)
         self._stopped = threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -130,8 +135,11 @@ class Feeder:
         return self._picture.get_current_running_time()
 
     def _push_picture(self, frame: int) -> None:
-        at = self._now()
-        data = self._pattern.draw(frame, time.time_ns() // 1_000_000)
+        at, pattern = self._now(), self.pattern
+        if self._size != (pattern.width, pattern.height):
+            self._size = (pattern.width, pattern.height)
+            self._picture.set_caps(Gst.Caps.from_string(picture_caps(*self._size)))
+        data = pattern.draw(frame, time.time_ns() // 1_000_000)
         push(self._picture, bytes(data), at, Gst.SECOND // FPS)
 
     def _push_sound(self, end: int) -> None:
@@ -141,6 +149,10 @@ class Feeder:
         push(self._sound, data, start - self._sound_delay, BLOCK_MS * Gst.MSECOND)
 
 
+def picture_caps(width: int, height: int) -> str:
+    return f"video/x-raw,format=I420,width={width},height={height},framerate={FPS}/1"
+
+
 def push(source: Any, data: bytes, at: int, duration: int) -> None:
     buffer = Gst.Buffer.new_wrapped(data)
     buffer.pts, buffer.duration = at, duration
@@ -148,17 +160,27 @@ def push(source: Any, data: bytes, at: int, duration: int) -> None:
 
 
 class Recorder:
-    """Writes one JSON line for every access unit that goes into the payloader."""
+    """Writes one JSON line for every access unit and every frame of sound that is sent."""
 
     def __init__(self, path: str, *, h265: bool) -> None:
         self._file = Path(path).open("w", buffering=1, encoding="ascii")  # noqa: SIM115, it lives as long as the program
         self._h265 = h265
 
-    def watch(self, payloader: Any) -> None:
-        """Records what goes into a payloader from now on."""
-        payloader.get_static_pad("sink").add_probe(Gst.PadProbeType.BUFFER, self._on_buffer)
+    def watch(self, picture: Any, sound: Any) -> None:
+        """Records what goes into the payloaders from now on; there may be no sound."""
+        buffers = Gst.PadProbeType.BUFFER
+        picture.get_static_pad("sink").add_probe(buffers, self._on_picture)
+        if sound:
+            sound.get_static_pad("sink").add_probe(buffers, self._on_sound)
 
-    def _on_buffer(self, pad: Any, info: Any) -> Any:
+    def _on_sound(self, _pad: Any, info: Any) -> Any:
+        buffer = info.get_buffer()
+        data = buffer.extract_dup(0, buffer.get_size())
+        digest = hashlib.sha256(data).hexdigest()
+        self._file.write(json.dumps({"pts": buffer.pts, "sound": digest}) + "\n")
+        return Gst.PadProbeReturn.OK
+
+    def _on_picture(self, pad: Any, info: Any) -> Any:
         buffer = info.get_buffer()
         data = buffer.extract_dup(0, buffer.get_size())
         avc = pad.get_current_caps().get_structure(0).get_string("stream-format") == "avc"
@@ -191,6 +213,7 @@ class Camera:
     def __init__(self, variant: Variant, recorder: Recorder | None) -> None:
         self._variant, self._recorder = variant, recorder
         self._pattern = Pattern(*variant.size)
+        self._feeder: Feeder | None = None
         self.factory = GstRtspServer.RTSPMediaFactory()
         self.factory.set_shared(True)
         self.factory.set_latency(0)
@@ -199,11 +222,17 @@ class Camera:
         if variant.auth:
             self.factory.set_permissions(permissions())
 
+    def resize(self, width: int, height: int) -> None:
+        """Goes on with pictures of another size, for those who watch and for those who come."""
+        self._pattern = Pattern(width, height)
+        if self._feeder:
+            self._feeder.pattern = self._pattern
+
     def _launch(self) -> str:
         width, height = self._variant.size
         # On a busy machine encoders are too slow: then pictures are left out, and sound waits.
         source = "appsrc is-live=true format=time max-bytes=0 leaky-type=downstream max-buffers="
-        picture = f"video/x-raw,format=I420,width={width},height={height},framerate={FPS}/1"
+        picture = picture_caps(width, height)
         sound = f"audio/x-raw,format=S16LE,layout=interleaved,rate={SAMPLE_RATE},channels=1"
         launch = f"{source}8 name=picture caps={picture} ! {self._variant.video}"
         if self._variant.audio:
@@ -212,7 +241,7 @@ class Camera:
 
     def _on_media(self, _factory: Any, media: Any) -> None:
         pipeline = media.get_element()
-        feeder = Feeder(
+        feeder = self._feeder = Feeder(
             self._pattern,
             pipeline.get_by_name("picture"),
             pipeline.get_by_name("sound"),
@@ -220,7 +249,7 @@ class Camera:
         )
         media.connect("unprepared", lambda _: feeder.stop())
         if self._recorder:
-            self._recorder.watch(pipeline.get_by_name("pay0"))
+            self._recorder.watch(pipeline.get_by_name("pay0"), pipeline.get_by_name("pay1"))
 
 
 def permissions() -> Any:
@@ -240,6 +269,15 @@ def digest_auth() -> Any:
     return auth
 
 
+def obey(camera: Camera, loop: Any) -> bool:
+    line = sys.stdin.readline()
+    if line:
+        camera.resize(*map(int, line.split("x")))
+    else:
+        loop.quit()
+    return bool(line)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
@@ -256,13 +294,15 @@ def main() -> None:
         if arguments.record
         else None
     )
-    server.get_mount_points().add_factory(PATH, Camera(variant, recorder).factory)
+    camera = Camera(variant, recorder)
+    server.get_mount_points().add_factory(PATH, camera.factory)
     if variant.auth:
         server.set_auth(digest_auth())
     if not server.attach(None):
         sys.exit(f"port {arguments.port} cannot be had")
     loop = GLib.MainLoop()
-    GLib.io_add_watch(0, GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, lambda *_: loop.quit())
+    conditions = GLib.IOCondition.HUP | GLib.IOCondition.IN
+    GLib.io_add_watch(0, GLib.PRIORITY_DEFAULT, conditions, lambda *_: obey(camera, loop))
     print(f"READY rtsp://127.0.0.1:{server.get_bound_port()}{PATH}", flush=True)
     loop.run()
 
