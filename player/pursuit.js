@@ -13,7 +13,8 @@ const STEP = 0.1; // s that the distance grows when the buffer ran dry
 const CALM_FOR = 30; // s without that, until the distance shrinks by as much
 const JUMP_BEYOND = 0.8; // s more than the distance; playing faster would take too long
 const FASTEST = { beyond: 0.4, rate: 1.5 };
-const FASTER = { beyond: 0.08, until: 0.02, rate: 1.05 }; // 5 % are not heard
+const SLOWER = { below: 0.1, until: 0.02, rate: 0.95 }; // the distance has grown
+const FASTER = { beyond: 0.05, until: 0.01, rate: 1.05 }; // 5 % are not heard
 
 /**
  * @typedef {{ now: number, position: number, start: number, end: number }} Playhead Seconds;
@@ -26,6 +27,8 @@ export class Pursuit {
   #extra = 0; // s
   #calmSince = 0; // s
   #rate = 1;
+  /** A jump takes its time; what came meanwhile is made up for at once: it was heard anyway. */
+  #hurries = false;
   dried = 0;
 
   /** @param {boolean} hasSound */
@@ -44,13 +47,15 @@ export class Pursuit {
     const { position, start, end } = playhead;
     const excess = end - position - this.target;
     if (position < start || excess > JUMP_BEYOND) return this.jump(playhead);
-    this.#rate = rateFor(excess, this.#rate);
+    this.#hurries &&= excess > FASTER.until;
+    this.#rate = this.#hurries ? FASTEST.rate : rateFor(excess, this.#rate);
     return { rate: this.#rate };
   }
 
   /** To where it should be, whatever the distance is. @param {Playhead} playhead @returns {{ seekTo: number }} */
   jump({ start, end }) {
     this.#rate = 1;
+    this.#hurries = true;
     return { seekTo: Math.max(start, end - this.target) };
   }
 
@@ -69,9 +74,9 @@ export class Pursuit {
   }
 }
 
-/** Never slower than the camera: what is too near is mended by the next time it runs dry. @param {number} excess @param {number} rate */
+/** @param {number} excess seconds @param {number} rate until now */
 function rateFor(excess, rate) {
   if (excess > FASTEST.beyond) return FASTEST.rate;
-  if (excess > FASTER.beyond) return FASTER.rate;
-  return rate > 1 && excess > FASTER.until ? FASTER.rate : 1;
+  if (excess > (rate > 1 ? FASTER.until : FASTER.beyond)) return FASTER.rate;
+  return -excess > (rate < 1 ? SLOWER.until : SLOWER.below) ? SLOWER.rate : 1;
 }

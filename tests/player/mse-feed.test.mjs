@@ -75,7 +75,7 @@ scene('what comes while the buffer works is appended as one piece', (it) => {
   assert.equal(it.buffer.appended[1].length, picture(100, { key: true }).length + picture(100.1).length);
 });
 
-scene('a picture that drifts behind is caught up with, first by pace and then by a jump', (it) => {
+scene('a picture that drifts behind is caught up with, by pace and then by a jump', (it) => {
   it.goLive();
   it.feed.append(picture(108));
   it.buffer.done(100, 108.1);

@@ -98,7 +98,7 @@
     const picture = grabbed(video);
     if (!picture) return null;
     try {
-      if (Math.abs(picture.timestamp / 1e6 - mediaTime) > 0.001) return null;
+      if (isAnother(picture, mediaTime)) return null;
       const wall = Date.now() - performance.now() + expectedDisplayTime;
       const { displayWidth: width, displayHeight: height } = picture;
       const [code, flash] = [readCode(picture), flashes(picture)];
@@ -106,6 +106,11 @@
     } finally {
       picture.close();
     }
+  }
+
+  /** Firefox's pictures of a video tell the time in whole seconds: then nobody can know. */
+  function isAnother({ timestamp }, mediaTime) {
+    return timestamp !== Math.floor(mediaTime) && Math.abs(timestamp / 1e6 - mediaTime) > 0.001;
   }
 
   function grabbed(video) {
@@ -139,9 +144,10 @@
   }
 
   const captures = new WeakMap();
+  const capture = (video) => video.captureStream?.() ?? video.mozCaptureStream(); // Firefox
 
   function captured(video) {
-    if (!captures.has(video)) captures.set(video, video.captureStream());
+    if (!captures.has(video)) captures.set(video, capture(video));
     return captures.get(video);
   }
 
