@@ -98,7 +98,7 @@ def _describe(stream: AvStream) -> Stream:
             width=stream.codec_context.width,
             height=stream.codec_context.height,
             frame_rate=float(rate) if rate and rate < 1000 else 0.0,  # noqa: PLR2004
-            pixel_format=stream.codec_context.pix_fmt or "",
+            pixel_format=(context.name == "rawvideo" and stream.codec_context.pix_fmt) or "",
         )
     return Stream(
         "audio",
