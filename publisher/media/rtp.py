@@ -4,7 +4,7 @@ What differs between viewers is the header and the encryption, so a burst is an 
 packets with room for both: a viewer's stream copies it, fills in the headers and sends it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from publisher.media.bitstream import split_annex_b
@@ -33,27 +33,25 @@ class Packet(NamedTuple):
 class Burst:
     """Packets of one size, only the last may be shorter: what one system call can send.
 
-    ``data`` has ``head`` bytes before and ``tag`` bytes behind each payload.
+    ``data`` has ``head`` bytes before and ``tag`` bytes behind each payload; ``last`` says whether
+    the unit ends with this burst.
     """
 
     __slots__ = ("data", "head", "octets", "packets", "size")
 
     def __init__(self, payloads: list[bytes], head: int, tag: int, *, last: bool) -> None:
-        before, behind = bytes(head), bytes(tag)
-        self.data = b"".join(part for p in payloads for part in (before, p, behind))
+        self.data = b"".join((bytes(head), bytes(tag + head).join(payloads), bytes(tag)))
         self.head = head
-        self.size = head + len(payloads[0]) + tag
-        self.octets = sum(map(len, payloads))
-        end = len(payloads) - 1 if last else len(payloads)
-        self.packets = tuple(
-            Packet(index * self.size, head + len(payload), _MARKER * (index == end))
-            for index, payload in enumerate(payloads)
-        )
+        self.size = size = head + len(payloads[0]) + tag
+        self.octets = len(self.data) - len(payloads) * (head + tag)
+        begin = (len(payloads) - 1) * size
+        self.packets = [Packet(offset, size - tag, 0) for offset in range(0, begin, size)]
+        self.packets.append(Packet(begin, head + len(payloads[-1]), _MARKER if last else 0))
 
     def payload(self, index: int) -> bytes:
         """The payload of one packet."""
-        packet = self.packets[index]
-        return self.data[packet.offset + self.head : packet.offset + packet.length]
+        offset, length, _ = self.packets[index]
+        return self.data[offset + self.head : offset + length]
 
 
 class Packetiser:
@@ -77,40 +75,43 @@ class Packetiser:
 
 
 def _payloads(unit: AccessUnit | AudioBlock) -> list[bytes]:
-    return list(h264_payloads(unit.data)) if isinstance(unit, AccessUnit) else [unit.data]
+    return h264_payloads(unit.data) if isinstance(unit, AccessUnit) else [unit.data]
 
 
 def bursts(payloads: list[bytes], head: int, tag: int) -> Iterator[Burst]:
     """The payloads of one unit in order, the last packet with the marker (RFC 6184 §5.1)."""
     room = BURST_BYTES // (PAYLOAD_BYTES + head + tag)
     begin = 0
-    for at in range(1, len(payloads) + 1):
-        end = at == len(payloads)
-        if end or at - begin >= room or not _continues(payloads, begin, at):
-            yield Burst(payloads[begin:at], head, tag, last=end)
-            begin = at
+    while begin < len(payloads):
+        end = _end_of_burst(payloads, begin, min(begin + room, len(payloads)))
+        yield Burst(payloads[begin:end], head, tag, last=end == len(payloads))
+        begin = end
 
 
-def _continues(payloads: list[bytes], begin: int, at: int) -> bool:
-    """Whether the payload fits behind the others: none was shorter, and it is no longer."""
-    return len(payloads[at]) <= len(payloads[begin]) == len(payloads[at - 1])
+def _end_of_burst(payloads: list[bytes], begin: int, most: int) -> int:
+    """Behind those that are as long as the first one, and one that is shorter."""
+    size = len(payloads[begin])
+    for at in range(begin + 1, most):
+        if len(payloads[at]) != size:
+            return at + (len(payloads[at]) < size)
+    return most
 
 
-def h264_payloads(data: bytes, limit: int = PAYLOAD_BYTES) -> Iterator[bytes]:
+def h264_payloads(data: bytes, limit: int = PAYLOAD_BYTES) -> list[bytes]:
     """The payloads of one access unit in annex B: small NAL units together, large ones in parts."""
+    payloads: list[bytes] = []
     together: list[bytes] = []
     size = 1
     for nal in split_annex_b(data):
         if together and size + 2 + len(nal) > limit:
-            yield _aggregate(together)
+            payloads.append(_aggregate(together))
             together, size = [], 1
         if len(nal) > limit:
-            yield from _fragments(nal, limit)
+            payloads += _fragments(nal, limit)
         else:
             together.append(nal)
             size += 2 + len(nal)
-    if together:
-        yield _aggregate(together)
+    return [*payloads, _aggregate(together)] if together else payloads
 
 
 def _aggregate(nals: list[bytes]) -> bytes:
@@ -118,20 +119,16 @@ def _aggregate(nals: list[bytes]) -> bytes:
     if len(nals) == 1:
         return nals[0]
     header = max(nal[0] & 0x60 for nal in nals) | any(nal[0] & 0x80 for nal in nals) << 7 | _STAP_A
-    return bytes([header]) + b"".join(_sized(nals))
+    return bytes([header]) + b"".join(len(nal).to_bytes(2) + nal for nal in nals)
 
 
-def _sized(nals: Iterable[bytes]) -> Iterator[bytes]:
-    for nal in nals:
-        yield len(nal).to_bytes(2)
-        yield nal
-
-
-def _fragments(nal: bytes, limit: int) -> Iterator[bytes]:
+def _fragments(nal: bytes, limit: int) -> list[bytes]:
     """Parts as FU-A (§5.8): equally long, for then one system call sends them all."""
     count = -(-(len(nal) - 1) // (limit - 2))
     size = -(-(len(nal) - 1) // count)
     indicator, kind = nal[0] & 0xE0 | _FU_A, nal[0] & 0x1F
-    for begin in range(1, len(nal), size):
-        place = _START * (begin == 1) | _END * (begin + size >= len(nal))
-        yield bytes([indicator, place | kind]) + nal[begin : begin + size]
+    first, middle, last = (bytes([indicator, at | kind]) for at in (_START, 0, _END))
+    parts = [middle + nal[begin : begin + size] for begin in range(1, len(nal), size)]
+    parts[0] = first + parts[0][2:]
+    parts[-1] = last + parts[-1][2:]
+    return parts

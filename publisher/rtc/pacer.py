@@ -43,6 +43,7 @@ class VideoPacer:
         while left > 0 and (burst := self._next()):
             if not self._stream.send(burst, self._timestamp):
                 self._bursts.clear()
+                self._feed.dropped += 1
                 self._feed.skip()
             left -= len(burst.data)
         if self._bursts or len(self._feed):

@@ -20,8 +20,8 @@ RELAY_BYTES: Final = 256 * 1024  # waiting for a TURN server that takes them slo
 _UDP_SEGMENT: Final = 103  # linux/udp.h
 _MOST_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of the oldest kernels that have it
 _COMPONENT: Final = 1  # of RTP; RTCP shares it (RFC 5761)
-# A network card or a kernel that cannot segment; what is too long for a route is another matter.
-_CANNOT_SEGMENT: Final = (errno.EIO, errno.EINVAL, errno.ENOPROTOOPT, errno.EMSGSIZE)
+# Of a route whose device cannot do it (EIO), or that is narrower than the packets.
+_CANNOT_SEGMENT: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 
 
 class Way(Protocol):
@@ -95,7 +95,7 @@ class Direct:
         self._socket = socket.socket(fileno=os.dup(descriptor))
         self._socket.setblocking(False)
         self._address = address
-        self._segments = True
+        self._segments = _segments(self._socket)
 
     def send(self, packets: memoryview, size: int) -> None:
         """Sends packets of this size, the last perhaps shorter. Raises OSError."""
@@ -123,6 +123,15 @@ class Direct:
     def close(self) -> None:
         """Closes our descriptor."""
         self._socket.close()
+
+
+def _segments(udp: socket.socket) -> bool:
+    """Whether the kernel knows the option: an older one would send a burst as one datagram."""
+    try:
+        udp.getsockopt(socket.SOL_UDP, _UDP_SEGMENT)
+    except OSError:
+        return False
+    return True
 
 
 class Relay:

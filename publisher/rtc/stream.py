@@ -135,10 +135,14 @@ class RtpStream:
         now = time.time()
         sequence = self._sequence
         self._protect(burst, timestamp, self._extensions.at(now))
+        # Numbers are never used twice, also when nothing was sent: the cipher's nonce is made of
+        # them. What is asked for of such a burst is not worth repairing: a key frame comes next.
+        if not self._path.send(_buffer[: len(burst.data)], burst.size):
+            return False
         self._remember(_Sent(sequence, timestamp, now, burst))
         self.packets += len(burst.packets)
         self.octets += burst.octets
-        return self._path.send(_buffer[: len(burst.data)], burst.size)
+        return True
 
     def _protect(self, burst: Burst, timestamp: int, extensions: bytes) -> None:
         # The hot loop: about a microsecond a packet, and most of it is the cipher's.

@@ -80,7 +80,7 @@ def pictures() -> Iterator[list[bytes]]:
     """The packets of one picture after the other."""
     sequence = 0
     for unit in units(gop=FRAME_RATE, size=BYTES, key_size=KEY_BYTES):
-        payloads = list(h264_payloads(unit.data))
+        payloads = h264_payloads(unit.data)
         timestamp = (unit.pts * 9 // 100) & 0xFFFFFFFF
         packets = []
         for index, payload in enumerate(payloads):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from aiortc import RTCPeerConnection
 from aiortc.rtp import (
+    RTCP_PSFB_APP,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     RtcpPsfbPacket,
@@ -22,6 +23,7 @@ from aiortc.rtp import (
     RtcpRrPacket,
     RtcpRtpfbPacket,
     is_rtcp,
+    pack_remb_fci,
 )
 
 _TICK_SECONDS: Final = 0.05  # how long a packet that was asked for may take
@@ -133,6 +135,12 @@ class RtpReceiver:
         """A PLI."""
         if self.video:
             self._send(bytes(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, self.video.ssrc)))
+
+    def estimate(self, bit_rate: int) -> None:
+        """A REMB."""
+        if self.video:
+            fci = pack_remb_fci(bit_rate, [self.video.ssrc])
+            self._send(bytes(RtcpPsfbPacket(RTCP_PSFB_APP, 1, 0, fci)))
 
     def _ask(self, sequences: set[int]) -> None:
         if sequences and self.video:
