@@ -114,6 +114,7 @@ def _heard_at(film: Film, seconds: float) -> float:
         ("g711-mu", "h264", "Constrained Baseline", "pcm_mulaw"),
         ("no-audio", "h264", "Constrained Baseline", ""),
         ("h265", "hevc", "Main", "aac"),
+        ("small", "h264", "Constrained Baseline", "aac"),
         ("auth", "h264", "Constrained Baseline", "aac"),
     ],
 )
@@ -141,6 +142,27 @@ def test_each_variant_sends_what_its_name_says(
         errors = _jump_errors(film)
         assert errors
         assert max(abs(error) for error in errors) < 0.01
+
+
+def test_motion_jpeg_is_a_stream_of_readable_pictures() -> None:
+    with rtsp_camera("mjpeg") as camera:
+        film = _shoot(camera.url, 1.0)
+    assert (film.video_codec, film.audio_codec) == ("mjpeg", "aac")
+    numbers = [code.frame for _, code in film.codes]
+    assert all(before < after for before, after in pairwise(numbers))
+    assert len(numbers) > 20
+
+
+def test_the_running_picture_changes_its_size_when_it_is_told_to() -> None:
+    sizes = []
+    with rtsp_camera("no-audio") as camera, av.open(camera.url, options=OPTIONS, timeout=5) as film:
+        for frame in film.decode(video=0):
+            if (frame.width, frame.height) not in sizes:
+                sizes.append((frame.width, frame.height))
+                camera.resize(480, 272)
+            if len(sizes) == 2:
+                break
+    assert sizes == [(1280, 720), (480, 272)]
 
 
 def test_all_clients_get_the_same_encoding() -> None:
