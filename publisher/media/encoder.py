@@ -86,6 +86,7 @@ class Coded:
 
     data: bytes
     pts: int
+    key: bool
 
 
 class Encoder:
@@ -119,7 +120,8 @@ class Encoder:
         picture.pts, picture.time_base = pts, _TIME_BASE
         picture.pict_type = PictureType.I if key else PictureType.NONE
         for packet in self._context.encode(picture):
-            yield Coded(bytes(packet), pts if packet.pts is None else packet.pts)
+            due = pts if packet.pts is None else packet.pts
+            yield Coded(bytes(packet), due, packet.is_keyframe)
 
 
 def _open(kind: Kind, shape: Shape, bit_rate: int) -> av.VideoCodecContext:

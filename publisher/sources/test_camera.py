@@ -9,19 +9,20 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import av
-from av.codec.context import Flags
 
+from publisher.media.encoder import LIBX264, Encoder, Shape
 from publisher.media.packets import Packet, Stream
 from publisher.sources.pattern import SAMPLE_RATE, Pattern, tone
 from rendezvous.program.errors import UsageError
 
 _NS = 1_000_000_000
+_QUICK = replace(LIBX264, options={**LIBX264.options, "preset": "ultrafast"})
 _DEFAULTS = {"size": "1280x720", "fps": "30", "gop": "", "bitrate": "2000000", "audio": "1"}
 
 
@@ -147,7 +148,7 @@ class _Pictures:
         self._picture = av.VideoFrame(options.width, options.height, "yuv420p")
         self._frame = 0
         self._encoder = _h264(options)
-        self._parameter_sets = self._encoder.extradata or b""
+        self._parameter_sets = self._encoder.extradata
         self.stream = Stream(
             kind="video",
             codec="h264",
@@ -159,12 +160,10 @@ class _Pictures:
 
     def make(self) -> Iterator[Packet]:
         made = time.monotonic_ns()
-        for coded in self._encoder.encode(self._draw((made + _epoch()) // 1_000_000)):
-            # libx264 puts them into the extradata instead when it is asked for that.
-            head = self._parameter_sets if coded.is_keyframe else b""
-            yield Packet(
-                "video", head + bytes(coded), made // 1000, made // 1000, coded.is_keyframe
-            )
+        picture = self._draw((made + _epoch()) // 1_000_000)
+        for coded in self._encoder.encode(picture, made // 1000):
+            head = self._parameter_sets if coded.key else b""
+            yield Packet("video", head + coded.data, coded.pts, coded.pts, coded.key)
         self._frame += 1
         self.due += self._period
         late = time.monotonic_ns() - self.due
@@ -176,30 +175,16 @@ class _Pictures:
         for plane in self._picture.planes:
             plane.update(bytes(data[at : at + plane.buffer_size]))
             at += plane.buffer_size
-        # The rate control counts frames; the time of the packet is that of drawing.
-        self._picture.pts = self._frame
         return self._picture
 
 
-def _h264(options: Options) -> av.VideoCodecContext:
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = options.width, options.height, "yuv420p"
-    encoder.framerate = Fraction(options.fps)
-    encoder.time_base = 1 / Fraction(options.fps)
-    encoder.gop_size = options.gop
-    encoder.bit_rate = options.bitrate
-    encoder.thread_count = 1  # more of them cut the picture into slices and cost, not save, CPU
-    encoder.flags |= Flags.global_header
-    encoder.options = {
-        "preset": "ultrafast",
-        "tune": "zerolatency",
-        "profile": "baseline",
-        "maxrate": str(options.bitrate),
-        "bufsize": str(options.bitrate // 2),
-        "sc_threshold": "0",  # the flash is no reason for a key frame
-    }
-    encoder.open()
-    return encoder
+def _h264(options: Options) -> Encoder:
+    bit_rate = options.bitrate
+    return Encoder(
+        _QUICK,
+        Shape(options.width, options.height, options.fps, bit_rate, options.gop),
+        bit_rate,
+    )
 
 
 class _Sound:

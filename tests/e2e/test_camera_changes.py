@@ -1,4 +1,4 @@
-"""A camera that changes what it sends loses no viewer: the picture just goes on, in its new size."""
+"""A camera that changes what it sends loses no viewer: the picture goes on, in its new size."""
 
 from pathlib import Path
 
