@@ -1,7 +1,10 @@
 """A viewer of the fMP4 leg without a browser: aiortc's data channel, and every message kept."""
 
+import asyncio
+import contextlib
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ from publisher.media import bitstream
 from publisher.media.packets import SECOND
 from tests.support.waiting import until
 
-MESSAGE_BYTES = 16 * 1024
+_PATH_PACKETS = 30
 
 Answering = Callable[[str], Awaitable[str]]
 
@@ -78,7 +81,10 @@ class ChannelViewer:
         self.said: list[dict[str, Any]] = []
         self.generations: list[Generation] = []
         self.longest = 0
-        self._stock = self.connection.sctp._handle_data if self.connection.sctp else None
+        self.arrivals: list[float] = []  # of segments, by the monotonic clock
+        self._path: asyncio.Task[None] | None = None
+        sctp: Any = self.connection.sctp
+        self._stock = sctp._handle_data
 
     def _on_message(self, message: str | bytes) -> None:
         if isinstance(message, str):
@@ -86,6 +92,8 @@ class ChannelViewer:
             if self.said[-1]["type"] == "stream":
                 self.generations.append(Generation(self.said[-1]["mime"]))
         else:
+            if message[4:8] == b"moof":
+                self.arrivals.append(time.monotonic())
             self.longest = max(self.longest, len(message))
             self.generations[-1].data += message
 
@@ -109,9 +117,32 @@ class ChannelViewer:
 
         self._hear(deaf)
 
+    def slow_down(self, bit_rate: float) -> None:
+        """Hears through a narrow path from now on, whose queue is soon full."""
+        path: asyncio.Queue[bytes] = asyncio.Queue(_PATH_PACKETS)
+
+        async def narrow(data: bytes) -> None:
+            with contextlib.suppress(asyncio.QueueFull):
+                path.put_nowait(data)
+
+        async def pass_on() -> None:
+            while True:
+                data = await path.get()
+                await asyncio.sleep(8 * len(data) / bit_rate)
+                await self._stock(data)
+
+        self._hear(narrow)
+        self._path = asyncio.create_task(pass_on())
+
     def go_on(self) -> None:
         """Hears again."""
         self._hear(self._stock)
+
+    async def close(self) -> None:
+        """Hangs up."""
+        if self._path:
+            self._path.cancel()
+        await self.connection.close()
 
     def _hear(self, handler: Any) -> None:
         sctp: Any = self.connection.sctp
@@ -128,4 +159,4 @@ async def channel_viewer(
         await viewer.connect(answering)
         yield viewer
     finally:
-        await viewer.connection.close()
+        await viewer.close()

@@ -16,7 +16,8 @@ PARAMETER_SETS = (
 
 def picture(size: int, *, key: bool, seed: int = 0) -> bytes:
     """One access unit of about that many bytes, in annex B."""
-    body = random.Random(seed).randbytes(size).replace(b"\x00", b"\x55")
+    # Each slice is its picture's first (§7.3.3), or FFmpeg takes many for one picture.
+    body = b"\x9a" + random.Random(seed).randbytes(size).replace(b"\x00", b"\x55")
     nals = [*PARAMETER_SETS, b"\x65" + body] if key else [b"\x41" + body]
     return join_annex_b(nals)
 
