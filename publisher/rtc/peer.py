@@ -155,6 +155,7 @@ class Peer:
         connection = self._connection
         self._add_transceivers(offer)
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        private.bound_inbound(connection)
         if not self._watched:
             self._watched = True
             private.watch_ice(connection, self._note_life)

@@ -22,6 +22,7 @@ from publisher.rtc.sender import CameraSender, DirectSender
 
 logger = logging.getLogger(__name__)
 
+INBOUND_BYTES: Final = 16 * 1024  # stock: 1 MiB; viewers send texts of a few words
 GATHER_SECONDS: Final = 0.8  # stock: 5 s whenever any STUN or TURN server is silent
 HISTORY_PACKETS: Final = 1024  # of stock senders; 128 is less than one IDR at 8 Mbit/s
 CAMERA_PROFILES: Final = ("4d001f", "64001f", "640c1f")  # stock: 42001f and 42e01f only
@@ -58,6 +59,8 @@ def _missing() -> Iterable[str]:
         yield "RTCP"
     if not hasattr(aioice.ice.Connection, "request_received"):
         yield "ICE checks"
+    if not hasattr(aiortc.RTCSctpTransport, "_receive_data_chunk"):
+        yield "data channels"
     if not hasattr(aioice.ice.StunProtocol, "request"):
         yield "answers to ICE checks"
     if not isinstance(aiortc.codecs.CODECS.get("video"), list):
@@ -146,6 +149,22 @@ def _ice(connection: RTCPeerConnection) -> list[Any]:
     if not dtls and connection.sctp:
         dtls = [connection.sctp.transport]
     return [transport.transport._connection for transport in dtls]  # noqa: SLF001
+
+
+def bound_inbound(connection: RTCPeerConnection) -> None:
+    """Keeps a viewer from piling up data here: aiortc announces a window and never enforces it."""
+    sctp: Any = connection.sctp
+    if getattr(sctp, "_advertised_rwnd", 0) <= INBOUND_BYTES:
+        return
+    stock = sctp._receive_data_chunk  # noqa: SLF001
+
+    async def bounded(chunk: Any) -> None:
+        await stock(chunk)
+        if sctp._advertised_rwnd < 0:  # noqa: SLF001
+            raise ConnectionError("more data than there is room for")  # aiortc hangs up
+
+    sctp._advertised_rwnd = INBOUND_BYTES  # noqa: SLF001
+    sctp._receive_data_chunk = bounded  # noqa: SLF001
 
 
 def _noting(stock: Callable[..., Awaitable[Any]], on_heard: Callable[[], None]) -> Any:

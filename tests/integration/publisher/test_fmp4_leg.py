@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -9,13 +10,15 @@ import pytest
 
 from publisher.legs.fmp4 import Fmp4Leg
 from publisher.media import bitstream
+from publisher.media.encoding import Outlet
 from publisher.media.fanout import FanOut
-from publisher.media.format import Format
+from publisher.media.format import B_FRAMES, Format
 from publisher.media.packets import SECOND
 from publisher.media.tracks import tracks_of
 from publisher.media.units import Unit
 from publisher.rtc.channel import MESSAGE_BYTES, ROOM_BYTES
-from rendezvous.wire.messages import IcePolicy
+from publisher.supervisor.viewers import Viewers
+from rendezvous.wire.messages import Answer, End, EndReason, IcePolicy, Message, Session
 from tests.support.channel_viewer import ChannelViewer, channel_viewer
 from tests.support.films import FPS, Film, film
 from tests.support.waiting import until
@@ -223,3 +226,45 @@ async def test_the_end_of_the_channel_is_the_end_of_the_leg(clip: Film) -> None:
         await until(lambda: "closed" in running.states)
         assert len(running.fan_out) == 0
         running.play(*clip.later(1).units)
+
+
+async def test_a_viewer_cannot_pile_up_data_at_the_camera(clip: Film) -> None:
+    async with camera(clip.media) as running:
+        viewer = await running.viewer()
+        viewer.channel.send(b"x" * 60_000)
+        await until(lambda: "closed" in running.states)
+
+
+def session(offer: str) -> Session:
+    return Session(session="s" * 22, secret="k" * 22, sdp=offer)
+
+
+async def test_the_viewer_chooses_the_leg_by_its_offer(clip: Film) -> None:
+    rtp, fmp4 = Outlet(), Outlet()
+    rtp.media = fmp4.media = clip.media
+    sent: list[Message] = []
+    viewers = Viewers(rtp, fmp4, sent.append, 4)
+    viewers.use_formats()
+    for unit in clip.units:
+        fmp4.publish(unit)
+
+    async def answering(offer: str) -> str:
+        viewers.open(session(offer))
+        return str((await until(lambda: [m for m in sent if isinstance(m, Answer)]))[0].sdp)
+
+    async with channel_viewer(answering) as viewer:
+        await received(viewer, clip)
+        assert (len(rtp), len(fmp4)) == (0, 1)
+    await viewers.close()
+
+
+async def test_a_leg_that_the_camera_does_not_have_is_refused_with_the_cure(clip: Film) -> None:
+    rtp, fmp4 = Outlet(), Outlet()
+    rtp.media = fmp4.media = replace(clip.media, obstacle=B_FRAMES)
+    sent: list[Message] = []
+    viewers = Viewers(rtp, fmp4, sent.append, 4)
+    viewers.open(session("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n"))
+    (end,) = sent
+    assert isinstance(end, End)
+    assert (end.reason, len(viewers)) == (EndReason.OFFER_REFUSED, 0)
+    assert end.message == f"{B_FRAMES.sentence} {B_FRAMES.cure}"
