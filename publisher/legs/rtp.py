@@ -73,6 +73,11 @@ class RtpLeg:
         """Seconds since the viewer's last sign of life on the media path."""
         return self.peer.silence
 
+    @property
+    def estimate(self) -> int | None:
+        """What the viewer's path carries, in bit/s; None: not known."""
+        return self.peer.estimate
+
     async def answer(self, offer: str) -> str:
         """The answer to the viewer's offer. Raises OfferRefusedError."""
         return await self.peer.answer(offer)

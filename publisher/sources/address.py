@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from publisher.errors import PublisherError
 
-RTSP_SCHEMES = ("rtsp", "rtsps")
+NETWORK_SCHEMES = ("rtsp", "rtsps", "http", "https")
 FILE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".ts")
 
 
@@ -28,13 +28,13 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, user: str = "", password: str = "") -> "Address":
-        """From ``rtsp://…``, ``file:…`` or a path, ``v4l2:/dev/video0?…``, ``test:?…``.
+        """From ``rtsp://…``, ``http://…``, ``file:…``, a path, ``v4l2:/dev/video0?…``, ``test:?…``.
 
         User and password may be given apart from the address. Raises AddressError.
         """
         parts = _split(text)
-        if parts.scheme in RTSP_SCHEMES:
-            return _rtsp(parts, user, password)
+        if parts.scheme in NETWORK_SCHEMES:
+            return _network(parts, user, password)
         if parts.scheme in ("test", "v4l2"):
             options = dict(parse_qsl(parts.query, keep_blank_values=True))
             return cls(parts.scheme, text, text, parts.path, options)
@@ -43,7 +43,7 @@ class Address:
         raise AddressError(
             "source_malformed",
             f"'{parts.scheme}:' is no kind of source.",
-            "Use rtsp://…, rtsps://…, a file (mp4, mkv, ts), v4l2:/dev/video0, or test:",
+            "Use rtsp(s)://…, http(s)://…, a file (mp4, mkv, ts), v4l2:/dev/video0, or test:",
         )
 
 
@@ -61,7 +61,7 @@ def _split(text: str) -> SplitResult:
     return parts
 
 
-def _rtsp(parts: SplitResult, user: str, password: str) -> Address:
+def _network(parts: SplitResult, user: str, password: str) -> Address:
     _require_authority(parts)
     host = parts.netloc.rpartition("@")[2]
     user = user or unquote(parts.username or "")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import av
@@ -12,6 +13,8 @@ from publisher.media.packets import SECOND, Kind, Packet, Stream
 
 OPEN_SECONDS = 8.0
 READ_SECONDS = 5.0
+
+_UNTIMED = ("mpjpeg", "mjpeg")  # formats without times; FFmpeg supposes 25 pictures a second
 
 AvStream: TypeAlias = av.VideoStream | av.AudioStream
 
@@ -24,6 +27,7 @@ class OpenContainer:
         self._shown = shown
         self._chosen = _choose(container)
         self._closed = False
+        self._untimed = container.format.name in _UNTIMED
         self.streams = tuple(_describe(stream) for stream in self._chosen.values())
 
     def packets(self) -> Iterator[Packet]:
@@ -34,7 +38,8 @@ class OpenContainer:
                 if self._closed:
                     return
                 if packet.size:
-                    yield _plain(packet, kinds[packet.stream_index])
+                    plain = _plain(packet, kinds[packet.stream_index])
+                    yield _timed_by_arrival(plain) if self._untimed else plain
         except av.FFmpegError as error:
             if not self._closed:
                 raise translate(error, self._shown, interrupted=True) from None
@@ -120,6 +125,11 @@ def _plain(packet: Any, kind: Kind) -> Packet:
     )
 
 
+def _timed_by_arrival(packet: Packet) -> Packet:
+    now = time.monotonic_ns() // 1000
+    return replace(packet, pts=now, dts=now)
+
+
 def _microseconds(ticks: int | None, base: Any) -> int | None:
     return None if ticks is None else ticks * SECOND * base.numerator // base.denominator
 
@@ -159,6 +169,7 @@ _FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...
     (
         (
             av.error.HTTPError,
+            av.error.HTTPClientError,
             av.error.InvalidDataError,
             av.error.ProtocolNotFoundError,
             av.error.OptionNotFoundError,

@@ -1,7 +1,8 @@
 """Local devices on Linux: pictures from V4L2, sound from ALSA.
 
-The camera must deliver H.264 itself, as many USB cameras and the Pi's camera do. Both devices
-stamp with the wall clock, so picture and sound share a timeline.
+Many USB cameras and the Pi's deliver H.264 themselves, which passes untouched; the others deliver
+Motion JPEG or raw pictures. Both devices stamp with the wall clock, so picture and sound share a
+timeline.
 """
 
 import queue
@@ -13,6 +14,7 @@ from publisher.media.packets import Packet, Stream
 from publisher.sources.address import Address
 from publisher.sources.container import READ_SECONDS, OpenContainer, open_container
 
+_FORMATS = ("h264", "mjpeg", "")  # in the order in which they are tried; the last: any
 _QUEUE_PACKETS = 100  # what one device may be ahead of the reader
 
 
@@ -38,7 +40,20 @@ class Devices:
 
     def _open_video(self) -> OpenContainer:
         asked = self._address.options
-        options = {"input_format": asked.get("format", "h264"), "timestamps": "abs"}
+        formats = (asked["format"],) if "format" in asked else _FORMATS
+        for index, name in enumerate(formats):
+            try:
+                return self._open_as(name)
+            except SourceError as error:
+                if error.code == "source_not_found" or index == len(formats) - 1:
+                    raise
+        raise AssertionError  # there is always a last format
+
+    def _open_as(self, name: str) -> OpenContainer:
+        asked = self._address.options
+        options = {"timestamps": "abs"}
+        if name:
+            options["input_format"] = name
         if "size" in asked:
             options["video_size"] = asked["size"]
         if "fps" in asked:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import SourceError
+from publisher.sources import devices
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 
@@ -17,6 +18,28 @@ def test_a_device_that_is_not_there_is_named() -> None:
         source.open()
     assert caught.value.code == "source_not_found"
     assert "/dev/video-none" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("address", "tried"),
+    [
+        ("v4l2:/dev/video0", ["h264", "mjpeg", None]),
+        ("v4l2:/dev/video0?format=mjpeg", ["mjpeg"]),
+    ],
+)
+def test_a_device_without_h264_is_asked_for_motion_jpeg(
+    monkeypatch: pytest.MonkeyPatch, address: str, tried: list[str | None]
+) -> None:
+    asked: list[str | None] = []
+
+    def refuse(*_: object, options: dict[str, str], **__: object) -> None:
+        asked.append(options.get("input_format"))
+        raise SourceError("source_unreachable", "It has no such format.")
+
+    monkeypatch.setattr(devices, "open_container", refuse)
+    with pytest.raises(SourceError):
+        source_for(Address.parse(address)).open()
+    assert asked == tried
 
 
 def test_a_camera_delivers_packets_of_both_devices() -> None:

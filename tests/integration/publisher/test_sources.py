@@ -19,9 +19,10 @@ from publisher.sources import reader
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.sources.source import Source
-from tests.support.cameras import rtsp_camera
+from tests.support.cameras import http_port, rtsp_camera
 from tests.support.clips import record
 from tests.support.waiting import until
+from tests.support.webcam import http_webcam
 from tests.unit.publisher.test_h264 import encoded
 from tests.unit.publisher.test_video import IDR, SLICE, SPS_PPS
 
@@ -186,6 +187,27 @@ async def test_an_rtsp_camera_is_read_over_udp_too() -> None:
         reading = Reading(source_for(Address.parse(camera.url), rtsp_transport="udp"))
         await until(lambda: len(reading.pictures) > 30)
         await reading.stop()
+
+
+async def test_a_webcam_over_http_is_timed_by_when_its_pictures_arrive() -> None:
+    with http_webcam(fps=10) as url:
+        reading = Reading(source_for(Address.parse(url)))
+        await until(lambda: len(reading.pictures) > 12)
+        await reading.stop()
+    (media,) = reading.formats
+    assert (media.video_codec, media.width, media.height) == ("mjpeg", 640, 360)
+    assert all(unit.key for unit in reading.pictures)
+    times = [unit.pts for unit in reading.pictures]
+    interval = (times[-1] - times[2]) / (len(times) - 3)
+    assert 0.08 * SECOND < interval < 0.2 * SECOND  # FFmpeg would suppose 25 a second
+
+
+async def test_http_that_is_no_camera_is_named() -> None:
+    with http_port() as port:
+        source = source_for(Address.parse(port.replace("rtsp:", "http:")))
+        with pytest.raises(SourceError) as caught:
+            await Reading(source).task
+    assert caught.value.code == "source_not_a_camera"
 
 
 async def test_the_loop_goes_on_while_a_camera_does_not_answer() -> None:
