@@ -34,8 +34,8 @@ def picture(sequence: int, track: Track, unit: AccessUnit, timing: Timing) -> by
 
 
 def carries(track: Track, unit: AacFrame | AudioBlock) -> bool:
-    """Whether the sound is of the track's codec: a camera with AAC has it in two shapes."""
-    return isinstance(unit, AacFrame) is bool(track.frame)
+    """Whether it is a sound of the track's codec: a camera with AAC has it in two shapes."""
+    return len(unit.data) > 0 and isinstance(unit, AacFrame) is bool(track.frame)
 
 
 def sound(sequence: int, track: Track, unit: AacFrame | AudioBlock) -> bytes:

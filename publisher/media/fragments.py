@@ -107,6 +107,7 @@ class Fragments:
         self.key = None
         self._kept.clear()
         self._bytes = 0
+        self._heard = None
 
     def add(self, unit: Unit) -> None:
         """Takes the next unit of the camera."""
