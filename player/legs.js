@@ -20,9 +20,10 @@
  */
 export function choose(source, wish, able) {
   const wished = source.legs.filter((leg) => leg === wish);
+  const known = source.state === 'live'; // before that a camera may not have named all its legs
   const leg = [...wished, ...source.legs].find((leg) => able(leg, source));
-  if (leg) return { leg };
-  return source.state === 'live' ? { lack: lacking(source) } : null;
+  if (leg && (known || !wish || leg === wish)) return { leg };
+  return known ? { lack: lacking(source) } : null;
 }
 
 /** @param {Source} source @returns {Lack} */

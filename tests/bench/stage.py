@@ -1,7 +1,7 @@
 """What the benchmarks of the whole road have in common: an RTSP camera, a room, a page."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,17 +32,26 @@ class Stage:
 
 
 @asynccontextmanager
-async def watched_camera(variant: str = "plain") -> AsyncIterator[Stage]:
-    """An RTSP camera of the variant, watched in Chromium on loopback."""
+async def watched_camera(
+    variant: str = "plain", *, leg: str = "rtp", program: Sequence[str] | None = None
+) -> AsyncIterator[Stage]:
+    """An RTSP camera of the variant, watched in Chromium on loopback, over one leg.
+
+    ``program`` runs in the place of `publisher`.
+    """
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         camera = stack.enter_context(rtsp_camera(variant))
         rendezvous = await stack.enter_async_context(running_program(state=state / "r.sqlite"))
         server = f"127.0.0.1:{rendezvous.port}"
         words = ["start", "--server", server, "--room", "Bench", "--source", camera.url]
-        daemon = await stack.enter_async_context(publisher(*words, state=state))
+        daemon = await stack.enter_async_context(publisher(*words, state=state, program=program))
         chromium = await stack.enter_async_context(browser(autoplay=True))
-        page = await stack.enter_async_context(page_at(chromium, await daemon.link()))
+        link = (await daemon.link()).replace("/#", f"/{_QUERIES[leg]}#")
+        page = await stack.enter_async_context(page_at(chromium, link))
         stage = Stage(camera, rendezvous, chromium, page, state)
         await stage.player.live()
         yield stage
+
+
+_QUERIES = {"rtp": "", "fmp4": "?audio=aac"}

@@ -20,6 +20,13 @@ test('the page’s wish goes before the room’s, as far as it can be fulfilled'
   assert.deepEqual(choose(source(), 'fmp4', only('rtp')), { leg: 'rtp' });
 });
 
+test('what a camera can do is known only when it is live: a wish waits for that, others do not', () => {
+  const starting = { state: 'starting', legs: ['rtp'] };
+  assert.equal(choose(source(starting), 'fmp4', all), null);
+  assert.deepEqual(choose(source(starting), 'rtp', all), { leg: 'rtp' });
+  assert.deepEqual(choose(source(starting), null, all), { leg: 'rtp' });
+});
+
 test('a browser that can do none says why, once the camera has shown what it sends', () => {
   const lack = (facts) => choose(source(facts), null, only());
   assert.equal(lack({ state: 'starting' }), null);

@@ -11,8 +11,7 @@ _SUPPORT = Path(__file__).parent
 _SCRIPT = _SUPPORT / "firefox.mjs"
 _PROBE = _SUPPORT / "page_probe.js"
 _PUPPETEER = (
-    _SUPPORT.parents[1]
-    / ".tools/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js"
+    _SUPPORT.parents[1] / ".tools/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js"
 )
 _READY_SECONDS = 30.0
 _ANSWER_SECONDS = 30.0
@@ -32,9 +31,9 @@ class FirefoxPage:
         """A visitor's click; ``>>>`` reaches into an element's shadow tree."""
         await self._ask(click=selector)
 
-    async def evaluate(self, expression: str, argument: Any = None) -> Any:
+    async def evaluate(self, expression: str, arg: Any = None) -> Any:
         """The value of the expression, or what the function makes of the argument."""
-        return await self._ask(evaluate=expression, argument=argument)
+        return await self._ask(evaluate=expression, argument=arg)
 
     async def ready(self) -> str:
         """Name and version, once it runs."""

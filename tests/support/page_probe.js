@@ -155,9 +155,27 @@
   async function sound(target, milliseconds) {
     const analyser = await ear(find(target));
     await passing(milliseconds);
-    const samples = heard(analyser);
+    return loudness(heard(analyser), analyser.context.sampleRate);
+  }
+
+  function loudness(samples, rate) {
     const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
-    return { hz: pitch(samples, analyser.context.sampleRate), level: Math.sqrt(power) };
+    return { hz: pitch(samples, rate), level: Math.sqrt(power) };
+  }
+
+  /** The same of a recording: for browsers that hear nothing without a sound card, as Firefox. */
+  async function recorded(target, milliseconds) {
+    const recorder = new MediaRecorder(new MediaStream(captured(find(target)).getAudioTracks()));
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    const stopped = new Promise((stop) => (recorder.onstop = stop));
+    recorder.start();
+    await passing(milliseconds);
+    recorder.stop();
+    await stopped;
+    const context = new OfflineAudioContext(1, 1, 48_000);
+    const decoded = await context.decodeAudioData(await new Blob(parts).arrayBuffer());
+    return loudness(decoded.getChannelData(0), decoded.sampleRate);
   }
 
   function heard(analyser) {
@@ -216,5 +234,5 @@
     return { frames: pictures, jumps: onsets };
   }
 
-  globalThis.portholeProbe = { find, frames, sound, both };
+  globalThis.portholeProbe = { find, frames, sound, recorded, both };
 })();

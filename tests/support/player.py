@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import Page
-
+from tests.support.probe import Page
 from tests.support.waiting import until
 
 _PLAYER = "document.querySelector('porthole-player')"
@@ -52,7 +51,9 @@ class Player:
 
     async def stream(self) -> str:
         """The name of the stream on the screen: another connection brings another one."""
-        return str(await self.page.evaluate(f"{_PLAYER}.video.srcObject.id"))
+        return str(
+            await self.page.evaluate(f"{_PLAYER}.video.srcObject?.id ?? {_PLAYER}.video.src")
+        )
 
     async def stats(self) -> dict[str, Any]:
         """The figures of the statistics panel."""

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Any
-
-from playwright.async_api import Page
+from typing import Any, Protocol
 
 from publisher.sources.pattern import TimeCode
 from tests.support.cameras import Nal
 
 PLAYER = "porthole-player"
+
+
+class Page(Protocol):
+    """A page in any browser."""
+
+    async def evaluate(self, expression: str, arg: Any = None) -> Any:
+        """The value of the expression, or what the function makes of the argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,14 @@ async def sound(page: Page, target: str = PLAYER, *, seconds: float = 1.0) -> So
     To the page this counts as a visitor's touch.
     """
     heard = await page.evaluate("([t, ms]) => portholeProbe.sound(t, ms)", [target, seconds * 1000])
+    return Sound(**heard)
+
+
+async def recorded_sound(page: Page, target: str = PLAYER, *, seconds: float = 1.5) -> Sound:
+    """What a recording of the target sounds like: needs no sound card, and no touch."""
+    heard = await page.evaluate(
+        "([t, ms]) => portholeProbe.recorded(t, ms)", [target, seconds * 1000]
+    )
     return Sound(**heard)
 
 

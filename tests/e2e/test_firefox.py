@@ -1,0 +1,31 @@
+"""Debian's stock Firefox, whose WebRTC has no H.264, watches by itself over the fMP4 leg."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import probe
+from tests.support.cameras import rtsp_camera
+from tests.support.daemon import publisher
+from tests.support.firefox import firefox
+from tests.support.player import Player
+from tests.support.server import Program
+
+
+async def test_stock_firefox_sees_and_hears_a_camera(rendezvous: Program, tmp_path: Path) -> None:
+    server = f"{rendezvous.host}:{rendezvous.port}"
+    with rtsp_camera("plain") as camera:
+        words = ("start", "--server", server, "--room", "MyRoom", "--source", camera.url)
+        async with publisher(*words, state=tmp_path) as daemon, firefox() as page:
+            await page.goto(await daemon.link())
+            await Player(page).live(within=30)
+            pictures = await probe.pictures(page)
+            sound = await probe.recorded_sound(page)
+            stats = await Player(page).stats()
+    assert (stats["leg"], stats["codec"], stats["width"]) == ("fmp4", "H264", 1280)
+    shown = [code.unix_ms for code in pictures.codes]
+    assert shown == sorted(shown)  # here a picture may be seen twice
+    assert len(set(shown)) > 30
+    assert pictures.rate >= 25
+    assert pictures.delay < 1000
+    assert sound.hz == pytest.approx(1000, rel=0.02)

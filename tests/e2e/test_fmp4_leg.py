@@ -1,0 +1,139 @@
+"""The camera's own picture and sound in Chromium, through Media Source Extensions."""
+
+import base64
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import av
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.support import probe
+from tests.support.browser import visitor
+from tests.support.cameras import Nal, RtspCamera, nals, rtsp_camera
+from tests.support.daemon import publisher
+from tests.support.player import Player
+from tests.support.server import Program
+from tests.support.waiting import until
+
+STEP = 50  # ms that sound and picture may be apart
+_APPENDS = Path(__file__).parents[1] / "support" / "append_probe.js"
+_VIDEO = "document.querySelector('porthole-player').video"
+_LAG = f"{_VIDEO}.buffered.end({_VIDEO}.buffered.length - 1) - {_VIDEO}.currentTime"
+
+
+@asynccontextmanager
+async def watching(
+    rendezvous: Program, camera: RtspCamera, chromium: Browser, state: Path, query: str = ""
+) -> AsyncIterator[Page]:
+    """A live page that remembers what it appends."""
+    server = f"{rendezvous.host}:{rendezvous.port}"
+    words = ("start", "--server", server, "--room", "MyRoom", "--source", camera.url)
+    async with publisher(*words, state=state) as daemon, visitor(chromium) as context:
+        await context.add_init_script(path=_APPENDS)
+        page = await context.new_page()
+        await page.goto((await daemon.link()).replace("/#", f"/{query}#"))
+        await Player(page).live()
+        yield page
+
+
+async def _leg(page: Page) -> str:
+    return str((await Player(page).stats())["leg"])
+
+
+async def test_a_viewer_gets_the_cameras_own_sound_and_picture_in_step(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    with rtsp_camera("plain") as camera:
+        async with watching(rendezvous, camera, chromium, tmp_path, "?audio=aac") as page:
+            pictures = await probe.pictures(page)
+            assert await _leg(page) == "fmp4"
+            assert pictures.moves
+            assert pictures.rate >= 25
+            assert pictures.delay < 1000
+            assert (await probe.sound(page)).hz == pytest.approx(1000, rel=0.02)
+            await until(lambda: _in_step(page), within=30)
+            units, sounds = await _appended(page)
+        sent_units, sent_sounds = {unit.nals for unit in camera.records()}, set(camera.sounds())
+    assert len(units) > 100
+    assert [unit for unit in units if unit not in sent_units] == []
+    assert len(sounds) > 150
+    assert [sound for sound in sounds if sound not in sent_sounds] == []
+
+
+async def _in_step(page: Page) -> bool:
+    return abs((await probe.sync(page)).offset) <= STEP
+
+
+async def _appended(page: Page) -> tuple[list[tuple[Nal, ...]], list[str]]:
+    """NAL units of each picture, and the SHA-256 of each frame of sound."""
+    media = base64.b64decode(await page.evaluate("portholeAppended()"))
+    units, sounds = [], []
+    with av.open(io.BytesIO(media), "r") as file:
+        for packet in file.demux(video=0, audio=0):
+            if packet.size and packet.stream.type == "video":
+                units.append(tuple(nals(_annex_b(bytes(packet)))))
+            elif packet.size:
+                sounds.append(hashlib.sha256(bytes(packet)).hexdigest())
+    return units, sounds
+
+
+def _annex_b(sample: bytes) -> bytes:
+    """A sample of length-prefixed NAL units (ISO/IEC 14496-15) with start codes."""
+    whole = b""
+    while sample:
+        end = 4 + int.from_bytes(sample[:4], "big")
+        whole += b"\0\0\1" + sample[4:end]
+        sample = sample[end:]
+    return whole
+
+
+async def test_b_frames_play_over_this_leg_by_themselves(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    with rtsp_camera("b-frames") as camera:
+        async with watching(rendezvous, camera, chromium, tmp_path) as page:
+            pictures = await probe.pictures(page)
+            assert await _leg(page) == "fmp4"
+            assert pictures.moves
+            assert pictures.rate >= 25
+
+
+async def test_a_picture_that_fell_behind_is_live_again(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    with rtsp_camera("long-gop") as camera:
+        async with watching(rendezvous, camera, chromium, tmp_path, "?audio=aac") as page:
+            await page.evaluate(f"{_VIDEO}.pause()")
+            await until(lambda: page.evaluate(f"{_LAG} > 2"))
+            await page.evaluate(f"{_VIDEO}.play()")
+            await until(lambda: page.evaluate(f"{_LAG} < 0.5"))
+            await Player(page).moves()
+
+
+async def test_a_buffer_that_breaks_is_replaced_and_the_session_goes_on(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    with rtsp_camera("plain") as camera:
+        async with watching(rendezvous, camera, chromium, tmp_path, "?audio=aac") as page:
+            await until(lambda: _break(page))
+            await until(lambda: page.evaluate("portholeBuffers.length === 2"))
+            await Player(page).live()
+            assert (
+                await page.evaluate("document.querySelector('porthole-player').state") == "playing"
+            )
+
+
+async def _break(page: Page) -> bool:
+    """Appends what is no media; not while the buffer is at work."""
+    return bool(
+        await page.evaluate("""() => {
+            const [buffer] = portholeBuffers;
+            if (buffer.updating) return false;
+            buffer.appendBuffer(new Uint8Array(64));
+            return true;
+        }""")
+    )
