@@ -20,7 +20,7 @@ from publisher.media.units import AccessUnit
 logger = logging.getLogger(__name__)
 
 _WAITING: Final = 60  # pictures that refer to each other: what comes in while a GOP is caught up
-_BEHIND: Final = 2  # waiting pictures from which on they are decoded only
+_BEHIND: Final = 8  # waiting pictures, more than B-frames come at once: then they are decoded only
 _COST_SECONDS: Final = 5.0  # of running, before anybody is told what it costs
 
 

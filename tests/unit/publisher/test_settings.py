@@ -18,8 +18,9 @@ def start(*words: str, **environ: str) -> Settings:
 
 
 def test_evostream_s_words_mean_what_the_flags_mean() -> None:
-    words = [*EVOSTREAM, "ersOverSsl=1", "keepAlive=0"]
+    words = [*EVOSTREAM, "ersOverSsl=1", "keepAlive=0", "audio=aac", "transcode=never"]
     flags = "--server 192.0.2.7:4600 --room MyRoom --source rtsp://camera/1 --tls --no-keep-alive"
+    flags += " --audio aac --transcode never"
     assert read_settings("startWebRTC", words, {}) == start(*flags.split())
 
 
@@ -91,6 +92,8 @@ def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
         (["--label", "no spaces"], "label_malformed"),
         (["--rtsp-transport", "pigeon"], "setting_invalid"),
         (["--viewers", "many"], "setting_invalid"),
+        (["--audio", "mp3"], "setting_invalid"),
+        (["--transcode", "perhaps"], "setting_invalid"),
         (["--token", "abc"], "token_refused"),
         (["--whip", "sfu.example"], "whip_malformed"),
         (["--whip", "ftp://sfu.example/whip"], "whip_malformed"),
