@@ -42,6 +42,11 @@ export class Fmp4Leg {
     return this.connection.sctp?.transport ?? null;
   }
 
+  /** Takes the camera's answer. @param {string} sdp */
+  async accept(sdp) {
+    await this.connection.setRemoteDescription({ type: 'answer', sdp });
+  }
+
   /** The figures since the last time. */
   async measure() {
     const report = /** @type {import('./stats.js').Report} */ (

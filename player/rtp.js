@@ -1,4 +1,10 @@
-/** The RTP leg: a session that receives picture and sound as WebRTC's own tracks. */
+/**
+ * The RTP leg: a session that receives picture and sound as WebRTC's own tracks.
+ *
+ * While nobody hears the sound it is not taken. Browsers hold a picture back until its sound can be
+ * played, which takes a tenth of a second, and they do so for muted players too. The camera need
+ * not know: the browser negotiates with itself, with the camera's own answer, and drops the sound.
+ */
 
 import { h264 } from './legs.js';
 import { figures } from './stats.js';
@@ -9,6 +15,11 @@ export class RtpLeg {
   name = /** @type {const} */ ('rtp');
   /** @type {import('./stats.js').Report | null} */
   #report = null;
+  /** What the camera answered; empty until it did. */
+  #answer = '';
+  #hears = false;
+  /** Descriptions are applied one after the other. */
+  #applied = Promise.resolve();
 
   /**
    * Adds what it wants to receive to the offer to come. Sound and picture go into one stream, so
@@ -26,11 +37,37 @@ export class RtpLeg {
       playAtOnce(transceiver.receiver);
       stream.addTrack(transceiver.receiver.track);
     }
-    listener.show(new StreamFeed(stream));
+    this.feed = new StreamFeed(stream, (hears) => this.#hear(hears));
+    listener.show(this.feed);
   }
 
   get transport() {
     return this.connection.getReceivers()[0]?.transport ?? null;
+  }
+
+  /** Takes the camera's answer. @param {string} sdp */
+  async accept(sdp) {
+    this.#answer = sdp;
+    this.feed.found(hasSound(sdp));
+    await this.#apply();
+  }
+
+  /** @param {boolean} hears */
+  #hear(hears) {
+    if (hears === this.#hears) return;
+    this.#hears = hears;
+    if (this.#answer) this.#applied = this.#applied.then(() => this.#renegotiate());
+  }
+
+  async #renegotiate() {
+    if (this.connection.signalingState !== 'stable') return; // closed meanwhile
+    await this.connection.setLocalDescription();
+    await this.#apply();
+  }
+
+  #apply() {
+    const sdp = this.#hears ? this.#answer : withoutSound(this.#answer);
+    return this.connection.setRemoteDescription({ type: 'answer', sdp });
   }
 
   /** The figures since the last time. */
@@ -51,28 +88,58 @@ export class RtpLeg {
 class StreamFeed {
   /** Whatever such a stream shows is live. */
   current = true;
+  hasSound = false;
+  #shown = new AbortController();
+  #changed = () => {};
 
-  /** @param {MediaStream} stream */
-  constructor(stream) {
+  /**
+   * @param {MediaStream} stream
+   * @param {(hears: boolean) => void} hear
+   */
+  constructor(stream, hear) {
     this.stream = stream;
-    /** @type {MediaStreamTrack | undefined} */
-    this.sound = stream.getAudioTracks()[0];
+    this.hear = hear;
   }
 
-  /** A receiver's track is muted until its first packet comes: cameras without sound stay so. */
-  get hasSound() {
-    return this.sound?.muted === false;
+  /** @param {boolean} hasSound */
+  found(hasSound) {
+    this.hasSound = hasSound;
+    this.#changed();
   }
 
   /** @param {HTMLVideoElement} video @param {() => void} changed */
   attach(video, changed) {
+    this.#changed = changed;
+    const { signal } = this.#shown;
+    video.addEventListener('volumechange', () => this.hear(!video.muted), { signal });
+    this.hear(!video.muted);
     video.srcObject = this.stream;
-    if (this.sound) this.sound.onunmute = changed;
   }
 
   /** What comes next takes its place; a moment without any would close a window of the picture. */
-  detach() {}
+  detach() {
+    this.#shown.abort();
+  }
 }
+
+/** @param {string} sdp */
+const sections = (sdp) => sdp.split(/^(?=m=)/m);
+
+const SOUND = /^m=audio (?!0 )/;
+const SENDS = /^a=send(only|recv)/m;
+const OF_STREAM = /^a=(ssrc|msid):.*\r?\n/gm;
+
+/** @param {string} sdp an answer */
+const hasSound = (sdp) => sections(sdp).some((part) => SOUND.test(part) && SENDS.test(part));
+
+/**
+ * The answer without sound. What comes all the same belongs to no stream then, so that no picture
+ * waits for it.
+ *
+ * @param {string} sdp
+ */
+const withoutSound = (sdp) =>
+  sections(sdp).map((part) => (SOUND.test(part) ? part.replace(SENDS, 'a=inactive').replace(OF_STREAM, '') : part)).join('');
 
 /**
  * Asks for the smallest buffer; the browser still grows it when the network needs that. The second

@@ -81,7 +81,7 @@ export class MediaSession {
   /** @param {string} sdp */
   answered(sdp) {
     this.#apply(async () => {
-      await this.connection.setRemoteDescription({ type: 'answer', sdp });
+      await this.#leg?.accept(sdp);
       this.#watchTransport();
     }, 'offer_failed');
   }

@@ -21,7 +21,7 @@ from tests.support.bench import Figure, benchmark
 from tests.support.daemon import Publisher, publisher
 from tests.support.janus_stream import JanusStream, janus_stream
 from tests.support.light_viewer import LightViewer, Link
-from tests.support.processes import cpu_seconds
+from tests.support.processes import cpu_seconds, resident
 from tests.support.rtp_receiver import RtpReceiver
 from tests.support.server import running_program
 from tests.support.waiting import until
@@ -39,6 +39,7 @@ selftest.check = fail
 from publisher.__main__ import main
 main()
 """
+_PUBLISHERS: Final = {"ours": None, "stock": [sys.executable, "-c", _STOCK]}
 
 
 @asynccontextmanager
@@ -63,6 +64,7 @@ class Sender:
     pid: int
     join: Callable[[AsyncExitStack], Awaitable[RtpReceiver]]
     costs: dict[int, float] = field(default_factory=dict)  # µs by viewers
+    memory: dict[int, float] = field(default_factory=dict)  # MB by viewers
     missing: int = 0  # packets that were never repaired
     repaired: int = 0
 
@@ -78,6 +80,7 @@ class Sender:
             await asyncio.sleep(SECONDS)
             spent = cpu_seconds(self.pid) - spent
             self.costs[viewers] = spent * 1e6 / sum(r.arrived for r in receivers)
+            self.memory[viewers] = resident(self.pid) / 1e6
             await self._repair(receivers)
 
     async def _repair(self, receivers: list[RtpReceiver]) -> None:
@@ -124,31 +127,38 @@ def _of_janus(janus: JanusStream) -> Sender:
 
 
 @asynccontextmanager
-async def senders() -> AsyncIterator[dict[str, Sender]]:
-    """All three, running."""
+async def senders_of(*names: str) -> AsyncIterator[tuple[dict[str, Sender], dict[str, str]]]:
+    """Those of "janus", "ours" and "stock", running; and the links of the last two."""
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        janus = await stack.enter_async_context(janus_stream(state / "janus"))
-        camera = await stack.enter_async_context(even_camera(janus.udp))
+        found: dict[str, Sender] = {}
+        udp = 0
+        if "janus" in names:
+            janus = await stack.enter_async_context(janus_stream(state / "janus"))
+            found["janus"], udp = _of_janus(janus), janus.udp
+        camera = await stack.enter_async_context(even_camera(udp))
         server = await stack.enter_async_context(
             running_program("--viewers-per-room", _PLACES, state=state / "r.sqlite")
         )
         words = ["start", "--server", f"127.0.0.1:{server.port}", "--source", camera]
         words += ["--viewers", _PLACES]
-        found = {"janus": _of_janus(janus)}
-        for name, program in (("ours", None), ("stock", [sys.executable, "-c", _STOCK])):
+        links = {}
+        for name, program in _PUBLISHERS.items():
+            if name not in names:
+                continue
             process = await stack.enter_async_context(
                 publisher(*words, "--room", name.title(), state=state / name, program=program)
             )
-            found[name] = _of_publisher(process, Link.parse(await process.link()))
+            links[name] = await process.link()
+            found[name] = _of_publisher(process, Link.parse(links[name]))
             await process.says("live")
-        yield found
+        yield found, links
 
 
 @benchmark
 async def sending() -> AsyncIterator[Figure]:
     """CPU of the sending process by packet and viewer."""
-    async with senders() as found:
+    async with senders_of("janus", "ours", "stock") as (found, _):
         for viewers in VIEWERS:
             for sender in found.values():
                 await sender.measure(viewers)
@@ -161,5 +171,9 @@ async def sending() -> AsyncIterator[Figure]:
         most = viewers == VIEWERS[-1]
         yield Figure(f"{viewers}.of-janus", against_janus, "", at_most=0.5 if most else 1.0)
         yield Figure(f"{viewers}.of-stock", against_stock, "", at_most=0.4 if most else None)
+    some, many = VIEWERS[1:]
+    further = (ours.memory[many] - ours.memory[some]) / (many - some)
+    yield Figure(f"{some}.memory", ours.memory[some], "MB", at_most=100)
+    yield Figure("memory-of-a-further-one", further, "MB", at_most=0.5)
     yield Figure("never-repaired", ours.missing, "packets", at_most=0)
     yield Figure("repaired", ours.repaired, "packets", at_least=1)

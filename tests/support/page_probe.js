@@ -129,8 +129,9 @@
 
   const ears = new WeakMap();
 
-  /** An analyser of what a video plays. */
+  /** An analyser of what a video plays. Players drop what nobody hears: so somebody does. */
   async function ear(video) {
+    video.muted = false;
     const stream = video.srcObject ?? captured(video);
     if (!ears.has(stream)) {
       const context = new AudioContext();

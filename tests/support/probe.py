@@ -51,9 +51,14 @@ class Pictures:
         return 1000 * (last.presented - first.presented) / (last.wall - first.wall)
 
     @property
+    def delays(self) -> list[float]:
+        """Milliseconds from the camera's drawing to the screen, for each picture."""
+        return [frame.wall - frame.code.unix_ms for frame in self.frames if frame.code]
+
+    @property
     def delay(self) -> float:
-        """Milliseconds from the camera's drawing to the screen; the median."""
-        return median(frame.wall - frame.code.unix_ms for frame in self.frames if frame.code)
+        """Their median."""
+        return median(self.delays)
 
     @property
     def moves(self) -> bool:
@@ -90,7 +95,7 @@ async def pictures(page: Page, target: str = PLAYER, *, seconds: float = 2.0) ->
 
 
 async def sound(page: Page, target: str = PLAYER, *, seconds: float = 1.0) -> Sound:
-    """What the target plays in the end of the next seconds; muting it makes no difference.
+    """What the target plays in the end of the next seconds; turns the sound on and leaves it so.
 
     To the page this counts as a visitor's touch.
     """
