@@ -7,6 +7,7 @@ from typing import Literal
 
 import av
 from av.audio.resampler import AudioResampler
+from av.video.codeccontext import VideoCodecContext
 
 from publisher.media import bitstream, h264, hevc
 from publisher.media.format import Format
@@ -100,6 +101,7 @@ def _pictures(
     codec: str, options: dict[str, str], size: tuple[int, int], count: int
 ) -> Iterator[AccessUnit]:
     encoder = av.CodecContext.create(_CODECS[codec][0], "w")
+    assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = *size, "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
     encoder.options = options
