@@ -4,6 +4,7 @@ PORT ?= 4545
 SOURCE ?= test:
 ONLY ?=
 MINUTES ?= 30
+DRIFT_MINUTES ?= 10
 BIN := .venv/bin
 SETUP := deploy/setup
 
@@ -45,7 +46,8 @@ e2e: .venv/.test ## the tests that look at pictures
 bench: .venv/.test ## figures against their targets; ONLY=name runs one
 	@$(BIN)/python -m tests.bench $(ONLY)
 
-soak: .venv/.test ## long runs: joins and leaves, MINUTES=30
+soak: .venv/.test ## long runs: ten minutes of delays, then joins and leaves for MINUTES=30
+	@$(BIN)/python -m tests.drift --minutes "$(DRIFT_MINUTES)"
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)"
 
 clean: ## remove what the other targets made
