@@ -83,9 +83,8 @@ def film(
         reordered=bframes > 0,
         aac=config,
     )
-    units = sorted(
-        [*pictures, *sounds], key=lambda u: u.dts if isinstance(u, AccessUnit) else u.pts
-    )
+    units: list[Unit] = [*pictures, *sounds]
+    units.sort(key=lambda unit: unit.dts if isinstance(unit, AccessUnit) else unit.pts)
     return Film(media, tuple(units))
 
 
