@@ -1,6 +1,10 @@
-"""A viewer without a browser: the wire and aiortc. It counts packets and decodes nothing."""
+"""A viewer without a browser: the wire and aiortc. It counts packets and decodes nothing.
+
+``python -m tests.support.light_viewer URL`` watches until it is killed, and says when it does.
+"""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -114,3 +118,13 @@ async def come_and_go(link: Link, times: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
             group.create_task(one_after_the_other())
+
+
+async def _watch_for_ever(url: str) -> None:
+    async with watching(Link.parse(url)):
+        print("WATCHING", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_watch_for_ever(sys.argv[1]))

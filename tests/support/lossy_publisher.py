@@ -28,7 +28,7 @@ def lose(seconds: float) -> None:
             lossless(direct, packets, size)
 
     signal.signal(signal.SIGUSR1, begin)
-    Direct.send = send  # type: ignore[method-assign]
+    Direct.send = send  # type: ignore[assignment, method-assign]
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class RtpReceiver:
         ice.data_received = self._take
         self._random = random.Random(seed)
         self.loss = loss
+        self.rate: float | None = None  # bytes/s that the path takes; what is more is lost
+        self._room, self._filled = 0.0, time.monotonic()
         self.keep = False
         self.payloads: dict[int, bytes] = {}  # of pictures, by sequence number, if ``keep``
         self.frames: deque[float] = deque(maxlen=10_000)  # when each picture's last packet came
@@ -93,10 +95,22 @@ class RtpReceiver:
         payload_type = data[1] & 0x7F
         if payload_type not in (self._video, self._rtx):
             self.sounds += 1
-        elif self._random.random() < self.loss:
+        elif self._random.random() < self.loss or self._over(len(data)):
             self.lost += 1
         else:
             self._picture(self._dtls._rx_srtp.unprotect(data), payload_type)
+
+    def _over(self, size: int) -> bool:
+        """Whether the packet is more than the rate allows, with a tenth of a second's burst."""
+        if self.rate is None:
+            return False
+        now = time.monotonic()
+        self._room = min(self._room + (now - self._filled) * self.rate, self.rate / 10)
+        self._filled = now
+        if self._room < size:
+            return True
+        self._room -= size
+        return False
 
     def _picture(self, packet: bytes, payload_type: int) -> None:
         first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)

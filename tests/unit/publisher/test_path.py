@@ -1,0 +1,156 @@
+"""A path says when it is full, in time, and never sends where its address has gone."""
+
+import errno
+import socket
+import struct
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from publisher.rtc.path import RELAY_BYTES, Direct, Path, Relay
+
+PACKETS = memoryview(b"a" * 10 + b"b" * 10 + b"c" * 4)
+ADDRESS = ("127.0.0.1", 5000)
+
+
+class Turn:
+    """A TURN client over TCP whose server takes only so much."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self.peer_to_channel = {ADDRESS: 0x4000}
+        self.channel_refresh_at = {0x4000: time.time() + 60}
+        self.sent: list[bytes] = []
+        self.waiting = waiting
+        self.transport = SimpleNamespace(get_write_buffer_size=lambda: self.waiting)
+
+    def _send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+
+class TurnTransport:
+    """What aioice hands out for it."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._TurnTransport__inner_protocol = turn
+        self.sent: list[bytes] = []
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
+        assert address == ADDRESS
+        self.sent.append(data)
+
+
+def relay(turn: Turn) -> tuple[Relay, TurnTransport]:
+    transport: Any = TurnTransport(turn)
+    return Relay(transport, ADDRESS), transport
+
+
+def test_packets_go_through_the_channel_one_by_one() -> None:
+    turn = Turn()
+    way, transport = relay(turn)
+    way.send(PACKETS, 10)
+    assert turn.sent == [
+        struct.pack("!HH", 0x4000, len(payload)) + payload
+        for payload in (b"a" * 10, b"b" * 10, b"c" * 4)
+    ]
+    assert not transport.sent
+
+
+@pytest.mark.parametrize("state", ["unbound", "stale"])
+def test_a_channel_that_must_be_bound_first_is_aioice_s_affair(state: str) -> None:
+    turn = Turn()
+    if state == "unbound":
+        turn.peer_to_channel.clear()
+    else:
+        turn.channel_refresh_at[0x4000] = 0.0
+    way, transport = relay(turn)
+    way.send(PACKETS, 10)
+    assert transport.sent == [b"a" * 10, b"b" * 10, b"c" * 4]
+    assert not turn.sent
+
+
+def test_a_relay_whose_server_does_not_keep_up_is_full() -> None:
+    turn = Turn(RELAY_BYTES + 1)
+    way, _ = relay(turn)
+    assert way.full
+    with pytest.raises(BlockingIOError):
+        way.send(PACKETS, 10)
+    assert not turn.sent
+    turn.waiting = RELAY_BYTES
+    way.send(PACKETS, 10)
+    assert len(turn.sent) == 3
+
+
+class Stubborn:
+    """A socket of a device that cannot segment."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        self.sent: list[bytes] = []
+
+    def sendmsg(self, *_: object) -> None:
+        raise OSError(self.code, "no")
+
+    def sendto(self, data: memoryview, _: object) -> None:
+        self.sent.append(bytes(data))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def udp() -> Any:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 0))
+        yield made
+
+
+def test_where_a_device_cannot_segment_packets_leave_one_by_one(udp: socket.socket) -> None:
+    way: Any = Direct(udp.fileno(), ADDRESS)
+    way.close()
+    way._socket = stubborn = Stubborn(errno.EIO)
+    way.send(PACKETS, 10)
+    way.send(PACKETS, 10)
+    assert stubborn.sent == [b"a" * 10, b"b" * 10, b"c" * 4] * 2
+
+
+def test_a_full_socket_is_no_reason_to_try_otherwise(udp: socket.socket) -> None:
+    way: Any = Direct(udp.fileno(), ADDRESS)
+    way.close()
+    way._socket = stubborn = Stubborn(errno.ENOBUFS)
+    with pytest.raises(OSError, match="no"):
+        way.send(PACKETS, 10)
+    assert not stubborn.sent
+
+
+def test_a_burst_arrives_in_its_packets(udp: socket.socket) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        way = Direct(udp.fileno(), receiver.getsockname())
+        way.send(PACKETS, 10)
+        assert [receiver.recv(100) for _ in range(3)] == [b"a" * 10, b"b" * 10, b"c" * 4]
+        way.close()
+
+
+def test_a_path_follows_the_pair_that_is_nominated_and_loses_what_has_no_pair(
+    udp: socket.socket,
+) -> None:
+    ice: Any = SimpleNamespace(_nominated={})
+    path = Path(ice)
+    assert path.full
+    assert not path.send(PACKETS, 10)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(5)
+        transport = SimpleNamespace(get_extra_info=lambda _: udp)
+        protocol = SimpleNamespace(transport=transport)
+        ice._nominated[1] = SimpleNamespace(protocol=protocol, remote_addr=receiver.getsockname())
+        assert path.send(PACKETS, 10)
+        assert receiver.recv(100) == b"a" * 10
+    ice._nominated.clear()
+    assert not path.send(PACKETS, 10)
+    assert path.refused == 2
+    path.close()
+    path.close()

@@ -1,0 +1,170 @@
+"""A stream is what aiortc would send, keeps what may be asked for again, and not for ever."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket
+from pylibsrtp import Policy, Session
+
+from publisher.media.rtp import Burst
+from publisher.rtc import private, selftest, stream
+from publisher.rtc.path import Path
+from publisher.rtc.sender import CameraSender, DirectSender
+from publisher.rtc.stream import Extensions, Parameters, RtpStream
+
+KEY = bytes(range(30))
+PROFILE = Policy.SRTP_PROFILE_AES128_CM_SHA1_80
+TAG = 10
+
+
+class Wire(Path):
+    """A path that keeps what it is given, or takes nothing."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+        self.blocked = False
+
+    def send(self, packets: memoryview, size: int) -> bool:
+        if not self.blocked:
+            cuts = range(0, len(packets), size)
+            self.packets += [bytes(packets[begin : begin + size]) for begin in cuts]
+        return not self.blocked
+
+
+class Rig:
+    """A stream without header extensions, and what a receiver makes of it."""
+
+    def __init__(self, repair: int | None = 100) -> None:
+        self.wire = Wire()
+        parameters = Parameters(1, 99, 90_000, 65_534, 7, 2, repair, 500)
+        extensions = Extensions(HeaderExtensionsMap(), "0")
+        outbound = self._session(Policy.SSRC_ANY_OUTBOUND)
+        self.stream = RtpStream(self.wire, outbound, TAG, extensions, parameters)
+        self._inbound = self._session(Policy.SSRC_ANY_INBOUND)
+
+    def _session(self, streams: int) -> Session:
+        policy = Policy(key=KEY, ssrc_type=streams, srtp_profile=PROFILE)
+        policy.allow_repeat_tx = True
+        return Session(policy)
+
+    def send(self, *payloads: bytes, pts: int = 0) -> bool:
+        burst = Burst(list(payloads), self.stream.head, TAG, last=True)
+        return self.stream.send(burst, self.stream.use(pts))
+
+    def received(self) -> list[RtpPacket]:
+        """What has come since the last time."""
+        came, self.wire.packets = self.wire.packets, []
+        return [RtpPacket.parse(self._inbound.unprotect(packet)) for packet in came]
+
+
+def test_packets_are_numbered_and_the_last_one_is_marked() -> None:
+    rig = Rig()
+    assert rig.send(b"ab", b"cd", b"e", pts=1_000_000)
+    came = rig.received()
+    assert [p.sequence_number for p in came] == [65_534, 65_535, 0]
+    assert [p.payload for p in came] == [b"ab", b"cd", b"e"]
+    assert [p.marker for p in came] == [0, 0, 1]
+    assert {(p.timestamp, p.ssrc, p.payload_type) for p in came} == {(90_007, 1, 99)}
+
+
+def test_a_packet_that_is_asked_for_comes_again_with_its_old_number_inside() -> None:
+    rig = Rig()
+    rig.send(b"ab", b"cd", pts=0)
+    rig.received()
+    rig.stream.resend([65_535, 65_534])
+    came = rig.received()
+    assert [p.payload for p in came] == [b"\xff\xffcd", b"\xff\xfeab"]
+    assert [(p.sequence_number, p.ssrc, p.payload_type) for p in came] == [
+        (500, 2, 100),
+        (501, 2, 100),
+    ]
+    assert rig.stream.repaired == 2
+
+
+def test_a_receiver_without_rtx_gets_the_same_packet_again() -> None:
+    rig = Rig(repair=None)
+    rig.send(b"ab", b"cd")
+    first = rig.wire.packets[1]
+    rig.stream.resend([65_535])
+    assert rig.wire.packets[2] == first
+
+
+def test_what_was_never_sent_or_is_too_old_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.send(b"ab")
+    rig.stream.resend([9])
+    monkeypatch.setattr(stream, "HISTORY_BYTES", 1)
+    rig.send(b"cd")
+    rig.received()
+    rig.stream.resend([65_534, 65_535])
+    assert [p.payload for p in rig.received()] == [b"\xff\xffcd"]
+    assert rig.stream.unrepaired == 2
+
+
+def test_who_asks_for_everything_again_gets_only_so_much() -> None:
+    rig = Rig()
+    payload = bytes(1000)
+    rig.send(*[payload] * 30)
+    for _ in range(40):
+        rig.stream.resend((65_534 + step) & 0xFFFF for step in range(30))
+    assert rig.stream.unrepaired
+    assert rig.stream.repaired * 1000 < 2 * stream.REPAIR_BYTES
+
+
+def test_numbers_of_what_was_refused_are_never_used_again() -> None:
+    rig = Rig()
+    rig.send(b"ab")
+    rig.wire.blocked = True
+    assert not rig.send(b"cd", b"ef")
+    rig.wire.blocked = False
+    rig.send(b"gh")
+    assert [p.sequence_number for p in rig.received()] == [65_534, 1]
+    rig.stream.resend([65_535])
+    assert not rig.received()
+    assert rig.stream.packets == 2
+
+
+def test_pictures_that_are_sent_once_more_are_packed_between_the_last_and_the_next() -> None:
+    rig = Rig()
+    times = [rig.stream.use(pts) for pts in (0, 33_333, 0, 33_333, 66_666)]
+    assert times == [7, 7 + 2999, 7 + 3000, 7 + 3001, 7 + 5999]
+    assert rig.stream.report_timestamp == 7 + 5999
+    rig.stream.use(0)
+    assert rig.stream.report_timestamp == 7  # of the picture, whatever it was packed to
+
+
+# ── the test before all ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def afresh() -> Iterator[None]:
+    private.sender_type.cache_clear()
+    yield
+    private.sender_type.cache_clear()
+
+
+def test_our_road_passes_its_own_test() -> None:
+    assert private.sender_type() is DirectSender
+
+
+@pytest.mark.usefixtures("afresh")
+def test_a_name_that_is_gone_closes_our_road_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(selftest, "_SENDER", ("rtp_started", "moved_on"))
+    assert private.sender_type() is CameraSender
+    assert "moved_on" in caplog.text
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+@pytest.mark.usefixtures("afresh")
+def test_bytes_that_aiortc_would_not_send_close_our_road(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock: Any = RtpStream._protect
+
+    def twist(self: RtpStream, burst: Burst, timestamp: int, extensions: bytes) -> None:
+        stock(self, burst, timestamp + 1, extensions)
+
+    monkeypatch.setattr(RtpStream, "_protect", twist)
+    assert private.sender_type() is CameraSender
