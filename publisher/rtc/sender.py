@@ -6,12 +6,12 @@ pulling tracks, packet by packet, as it always does.
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from aiortc import RTCRtpCodecParameters, RTCRtpSender
-from aiortc.rtcrtpsender import random_sequence_number
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -22,7 +22,6 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     unpack_remb_fci,
 )
-from aiortc.utils import random32
 
 from publisher.rtc.path import Path
 from publisher.rtc.stream import Extensions, Parameters, RtpStream
@@ -147,11 +146,12 @@ class DirectSender(CameraSender):
             ssrc=self._ssrc,
             payload_type=int(codec.payloadType or 0),
             clock_rate=codec.clockRate,
-            sequence=random_sequence_number(),
-            origin=random32(),
+            # Far from a rollover, where nobody could join (RFC 3711 §3.3.1).
+            sequence=secrets.randbits(15),
+            origin=secrets.randbits(32),
             repair_ssrc=self._rtx_ssrc,
             repair_payload_type=names._RTCRtpSender__rtx_payload_type,  # noqa: SLF001
-            repair_sequence=random_sequence_number(),
+            repair_sequence=secrets.randbits(15),
         )
         path = self.path_over(dtls.transport._connection)  # noqa: SLF001
         tag = TAG_BYTES[dtls._ssl.get_selected_srtp_profile()]  # noqa: SLF001

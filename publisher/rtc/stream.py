@@ -4,6 +4,7 @@ A burst, made once for all viewers, is copied, given its headers, encrypted in p
 was lost is made anew from the burst, which all viewers' histories share.
 """
 
+import functools
 import struct
 import time
 from collections import deque
@@ -11,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import pylibsrtp
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
 from pylibsrtp import Session
-from pylibsrtp._binding import ffi, lib  # type: ignore[import-not-found]
 
 from publisher.media.packets import SECOND
 from publisher.media.rtp import BURST_BYTES, Burst
@@ -28,10 +29,22 @@ _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 _VERSION: Final = 0x80  # RFC 3550 §5.1
 _EXTENSION: Final = 0x10
 
-# One for all streams: nothing else runs between filling it and the kernel's copy of it.
-_memory: Any = ffi.new("unsigned char[]", 2 * BURST_BYTES)
-_buffer = memoryview(ffi.buffer(_memory))
-_length: Any = ffi.new("int *")
+# The binding that pylibsrtp hides beneath its own calls, which copy twice. A version without it
+# fails the self-test instead of the program's start.
+_lib: Any = getattr(pylibsrtp, "lib", None)
+_ffi: Any = getattr(pylibsrtp, "ffi", None)
+
+
+class Workspace:
+    """Where packets are encrypted: one for all streams, for nothing else runs meanwhile."""
+
+    def __init__(self) -> None:
+        self.memory: Any = _ffi.new("unsigned char[]", 2 * BURST_BYTES)
+        self.buffer = memoryview(_ffi.buffer(self.memory))
+        self.length: Any = _ffi.new("int *")
+
+
+_workspace = functools.cache(Workspace)
 
 
 class Extensions:
@@ -90,6 +103,7 @@ class RtpStream:
         self, path: Path, srtp: Session, tag: int, extensions: Extensions, parameters: Parameters
     ) -> None:
         self._path = path
+        self._work = _workspace()
         self._srtp = srtp  # keeps what the pointer points to
         self._context = srtp._srtp[0]  # noqa: SLF001
         self._extensions = extensions
@@ -137,7 +151,7 @@ class RtpStream:
         self._protect(burst, timestamp, self._extensions.at(now))
         # Numbers are never used twice, also when nothing was sent: the cipher's nonce is made of
         # them. What is asked for of such a burst is not worth repairing: a key frame comes next.
-        if not self._path.send(_buffer[: len(burst.data)], burst.size):
+        if not self._path.send(self._work.buffer[: len(burst.data)], burst.size):
             return False
         self._remember(_Sent(sequence, timestamp, now, burst))
         self.packets += len(burst.packets)
@@ -146,17 +160,18 @@ class RtpStream:
 
     def _protect(self, burst: Burst, timestamp: int, extensions: bytes) -> None:
         # The hot loop: about a microsecond a packet, and most of it is the cipher's.
-        _buffer[: len(burst.data)] = burst.data
-        pack_into, protect, context = self._header.pack_into, lib.srtp_protect, self._context
+        pack_into, protect, context = self._header.pack_into, _lib.srtp_protect, self._context
+        memory, buffer, size = self._work.memory, self._work.buffer, self._work.length
         first, sequence = self._first, self._sequence
         payload_type, ssrc = self._parameters.payload_type, self._parameters.ssrc
+        buffer[: len(burst.data)] = burst.data
         for offset, length, marker in burst.packets:
             pack_into(
-                _buffer, offset,
+                buffer, offset,
                 first, payload_type | marker, sequence, timestamp, ssrc, extensions,
             )  # fmt: skip
-            _length[0] = length
-            protect(context, _memory + offset, _length)
+            size[0] = length
+            protect(context, memory + offset, size)
             sequence = (sequence + 1) & 0xFFFF
         self._sequence = sequence
 
@@ -196,10 +211,11 @@ class RtpStream:
         marker = sent.burst.packets[index].marker
         packet = self._again(sequence, marker, sent.timestamp, extensions)
         packet += sent.burst.payload(index)
-        _buffer[: len(packet)] = packet
-        _length[0] = len(packet)
-        lib.srtp_protect(self._context, _memory, _length)
-        self._path.send(_buffer[: _length[0]], _length[0])
+        work = self._work
+        work.buffer[: len(packet)] = packet
+        work.length[0] = len(packet)
+        _lib.srtp_protect(self._context, work.memory, work.length)
+        self._path.send(work.buffer[: work.length[0]], work.length[0])
         self.repaired += 1
 
     def _again(self, sequence: int, marker: int, timestamp: int, extensions: bytes) -> bytes:

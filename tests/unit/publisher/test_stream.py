@@ -160,6 +160,14 @@ def test_a_name_that_is_gone_closes_our_road_with_a_warning(
 
 
 @pytest.mark.usefixtures("afresh")
+def test_a_cipher_without_its_hidden_binding_closes_our_road(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "_lib", None)
+    assert private.sender_type() is CameraSender
+
+
+@pytest.mark.usefixtures("afresh")
 def test_bytes_that_aiortc_would_not_send_close_our_road(monkeypatch: pytest.MonkeyPatch) -> None:
     stock: Any = RtpStream._protect
 
