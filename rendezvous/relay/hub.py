@@ -41,7 +41,7 @@ from rendezvous.rooms.facts import (
     SessionDue,
     WaitDue,
 )
-from rendezvous.stores.contract import Store
+from rendezvous.stores.contract import Lease, Store
 from rendezvous.wire import codec
 from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import Error, ErrorCode, ServerMessage
@@ -240,7 +240,8 @@ class Hub:
             try:
                 for fact in self._core.due(self._clock()):
                     self._hear(fact)
-                self._registry.renew(self._core.held_rooms, self._clock())
+                held = tuple(Lease(room, epoch) for room, epoch in self._core.held_rooms)
+                self._registry.renew(held, self._clock())
                 self.counters.report()
             except Exception:
                 log.exception("A defect while time passed")

@@ -6,11 +6,13 @@ store is slow.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Coroutine
 from typing import Any, TypeAlias
 
 from rendezvous.program.logs import room_hash
 from rendezvous.relay.counters import Counters
+from rendezvous.rooms.admission import ROOM_UNAVAILABLE
 from rendezvous.rooms.effects import ClaimRoom, LookUpRoom, ReleaseRoom
 from rendezvous.rooms.facts import (
     ClaimRefused,
@@ -21,17 +23,19 @@ from rendezvous.rooms.facts import (
     StoreFailed,
 )
 from rendezvous.stores.contract import (
+    Claimant,
+    Lease,
     RoomTakenError,
     Store,
     StoreUnavailableError,
     TooManyRoomsError,
 )
-from rendezvous.wire.identity import RoomId
+from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import ErrorCode
 
 log = logging.getLogger(__name__)
 
-_RENEW_EVERY = 60.0  # seconds; names live for 30 days after they were last seen
+_RENEW_EVERY = 5.0  # seconds; a third of a lease's life
 
 Question: TypeAlias = ClaimRoom | LookUpRoom
 """An effect that only the store can answer; the answer is a fact."""
@@ -43,6 +47,7 @@ class Registry:
     def __init__(self, store: Store, counters: Counters) -> None:
         self._store = store
         self._counters = counters
+        self._node = NodeId(secrets.token_urlsafe(16))
         self._renew_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,13 +68,13 @@ class Registry:
 
     def release(self, effect: ReleaseRoom) -> None:
         """The camera of this epoch is gone; its connection is, too, and waits for no answer."""
-        self._spawn(self._quietly(self._store.release(effect.room, effect.epoch)))
+        self._spawn(self._quietly(self._store.release(Lease(effect.room, effect.epoch))))
 
-    def renew(self, rooms: tuple[RoomId, ...], now: float) -> None:
-        """These rooms have cameras; passed on once a minute, and never while the last one runs."""
+    def renew(self, leases: tuple[Lease, ...], now: float) -> None:
+        """These rooms have cameras; passed on in time, and never while the last one runs."""
         if now >= self._renew_at and (self._renewal is None or self._renewal.done()):
             self._renew_at = now + _RENEW_EVERY
-            self._renewal = self._spawn(self._quietly(self._store.renew(rooms)))
+            self._renewal = self._spawn(self._quietly(self._store.renew(leases)))
 
     async def stop(self) -> None:
         """Waits until the store knows who has gone. Idempotent."""
@@ -79,15 +84,18 @@ class Registry:
 
     async def _claim(self, question: ClaimRoom) -> Fact:
         claim = question.claim
+        if not question.permitted:
+            await self._store.look_up(RoomId(claim.room))
+            return _unavailable(question)
         try:
-            epoch = await self._store.claim(RoomId(claim.room), question.owner, claim.verifier)
+            claimant = Claimant(question.owner, self._node, question.connection)
+            claimed = await self._store.claim(RoomId(claim.room), claimant, claim.verifier)
         except RoomTakenError:
-            sentence = "This room is bound to another camera's key. Choose another name."
-            return ClaimRefused(question.connection, ErrorCode.ROOM_UNAVAILABLE, sentence)
+            return _unavailable(question)
         except TooManyRoomsError as error:
             return ClaimRefused(question.connection, ErrorCode.TOO_MANY_ROOMS, str(error))
-        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
-        return RoomClaimed(question.connection, claim, epoch)
+        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), claimed.epoch)
+        return RoomClaimed(question.connection, claim, claimed.epoch)
 
     async def _look_up(self, question: LookUpRoom) -> Fact:
         found = await self._store.look_up(RoomId(question.join.room))
@@ -104,7 +112,7 @@ class Registry:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except StoreUnavailableError as error:
@@ -115,3 +123,7 @@ class Registry:
     def _count_failure(self, error: StoreUnavailableError) -> None:
         self._counters.add("store_failed")
         log.debug("The store failed: %s", error)
+
+
+def _unavailable(question: ClaimRoom) -> ClaimRefused:
+    return ClaimRefused(question.connection, ErrorCode.ROOM_UNAVAILABLE, ROOM_UNAVAILABLE)

@@ -70,9 +70,10 @@ class Core:
         return any(s.state is not State.ANSWERED for s in self.book.sessions.values())
 
     @property
-    def held_rooms(self) -> tuple[RoomId, ...]:
-        """The rooms that have a camera now."""
-        return tuple(room.id for room in self.book.rooms.values() if room.camera is not None)
+    def held_rooms(self) -> tuple[tuple[RoomId, int], ...]:
+        """The rooms that have a camera now, with the epochs of its claims."""
+        held = (room for room in self.book.rooms.values() if room.camera is not None)
+        return tuple((room.id, room.epoch) for room in held)
 
 
 # ── messages ─────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,8 @@ from typing import NewType
 RoomId = NewType("RoomId", str)
 ConnectionId = NewType("ConnectionId", str)
 SessionId = NewType("SessionId", str)
+NodeId = NewType("NodeId", str)
+"""One process of the rendezvous, from its start to its end."""
 Owner = NewType("Owner", str)
 """The principal that holds a room: opaque to the core, natively the thumbprint of a camera key."""
 
