@@ -8,7 +8,7 @@ from rendezvous.rooms.effects import Bind, Close, Effect, Send, Unseat
 from rendezvous.rooms.facts import ResumeKey
 from rendezvous.rooms.limits import Limits
 from rendezvous.rooms.sessions import Role, Session
-from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import (
     SENTENCE_LENGTH,
     Error,
@@ -94,6 +94,7 @@ class Book:
     server: str = "porthole"
     limits: Limits = field(default_factory=Limits)
     ice: Ice = field(default_factory=Ice)
+    permits: Callable[[RoomId, Owner], bool] = lambda _room, _owner: True
     new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16)
     now: float = 0.0
     draining: bool = False

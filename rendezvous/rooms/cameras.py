@@ -21,7 +21,8 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
     else:
-        book.effects.append(ClaimRoom(peer.id, owner, message))
+        permitted = book.permits(RoomId(message.room), owner)
+        book.effects.append(ClaimRoom(peer.id, owner, message, permitted=permitted))
 
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:

@@ -45,6 +45,8 @@ class ClaimRoom:
     connection: ConnectionId
     owner: Owner
     claim: Claim
+    permitted: bool = True
+    """False: it is refused after as much work, so that time does not tell why."""
 
 
 @dataclass(frozen=True, slots=True)
