@@ -36,6 +36,14 @@ class StoreUnavailableError(Exception):
     """The store cannot be asked now; nothing is known about what was asked, not even its effect."""
 
 
+def too_many_rooms(held: int) -> TooManyRoomsError:
+    """The refusal for an owner that holds so many."""
+    return TooManyRoomsError(
+        f"Your key holds {held} rooms, as many as this server allows. Use one of them "
+        "again, or ask the server's owner to raise --rooms-per-key."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Claimant:
     """Who wants a room: the owner, and where its camera is connected."""

@@ -33,7 +33,7 @@ from rendezvous.stores.contract import (
     Place,
     RoomTakenError,
     StoreUnavailableError,
-    TooManyRoomsError,
+    too_many_rooms,
 )
 from rendezvous.stores.leases import Leases
 from rendezvous.wire.identity import NodeId, Owner, RoomId
@@ -283,10 +283,7 @@ class EmbeddedStore:
             (owner, now - self._retention),
         ).fetchone()
         if held >= self._rooms_per_owner:
-            raise TooManyRoomsError(
-                f"Your key holds {held} rooms, as many as this server allows. Use one of them "
-                "again, or ask the server's owner to raise --rooms-per-key."
-            )
+            raise too_many_rooms(held)
 
     @staticmethod
     def _next_epoch(database: sqlite3.Connection, now: float) -> int:

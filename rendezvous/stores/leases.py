@@ -112,8 +112,8 @@ class Leases:
 
     def take_place(self, place: Place, most: int, now: float) -> bool:
         """Whether there was one."""
-        others = self._places[place.room].members(now) - {place.viewer}
-        if len(others) >= most:
+        taken = self._places[place.room].members(now)
+        if len(taken) >= most and place.viewer not in taken:
             return False
         self.keep_place(place, now)
         return True
