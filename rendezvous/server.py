@@ -17,13 +17,14 @@ from rendezvous.rooms.limits import Limits
 from rendezvous.settings import Settings, page_origins, split_address, turn_secret
 from rendezvous.stores.contract import Store
 from rendezvous.stores.embedded import EmbeddedStore
+from rendezvous.transports import tcp
+from rendezvous.transports.conversation import Conversations
 from rendezvous.transports.gate import DoorLimits, Gate
 from rendezvous.transports.http import Http
 from rendezvous.transports.origins import PublicOrigins
 from rendezvous.transports.pages import Pages, player_files
 from rendezvous.transports.port import Doors, Port
 from rendezvous.transports.sniffer import Recogniser
-from rendezvous.transports.tcp import ClearRefusal, TcpLines
 
 _COME_BACK_AFTER = 1.0  # seconds, for goaway
 _DRAIN_PATIENCE = 3.0  # seconds for sessions under negotiation
@@ -89,13 +90,13 @@ class Server:
         clock = asyncio.get_running_loop().time
         hub = Hub(self.core, self._store, counters=self.counters, clock=clock, tick=self._tick)
         self._hub = hub
-        lines = TcpLines(hub, self._door_limits)
-        self._running.push_async_callback(lines.stop)
-        http = self._http(hub)
+        conversations = Conversations(hub, self._door_limits)
+        self._running.push_async_callback(conversations.stop)
+        http = self._http(conversations)
         self._running.push_async_callback(http.stop)
         hub.start()
         self._running.push_async_callback(hub.stop)
-        await self._open_ports(self._doors(lines, http))
+        await self._open_ports(self._doors(conversations, http))
 
     async def _open_ports(self, doors: Doors) -> None:
         self._ports = [Port(*split_address(text), doors) for text in self._settings.listen]
@@ -103,11 +104,11 @@ class Server:
             await port.start()
             self._running.push_async_callback(port.stop)
 
-    def _http(self, hub: Hub) -> Http:
-        self.whep = Whep(hub)
+    def _http(self, conversations: Conversations) -> Http:
+        self.whep = Whep(conversations.hub)
         allowed = page_origins(self._settings)
         return Http(
-            hub,
+            conversations,
             Pages(player_files(), framed_by=allowed),
             self._door_limits,
             allow_origins=allowed,
@@ -115,11 +116,11 @@ class Server:
             health=self._health,
         )
 
-    def _doors(self, lines: TcpLines, http: Http) -> Doors:
+    def _doors(self, conversations: Conversations, http: Http) -> Doors:
         tls = _tls(self._settings)
-        recognisers = (*lines.recognisers(), *http.recognisers())
+        recognisers = (*tcp.recognisers(conversations), *http.recognisers())
         refusals = (
-            Recogniser(b"{", lambda arrival: ClearRefusal(arrival, self._door_limits)),
+            Recogniser(b"{", lambda arrival: tcp.ClearRefusal(arrival, self._door_limits)),
             *http.clear_refusals(),
         )
         return Doors(

@@ -11,8 +11,8 @@ calls for is still done.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from rendezvous.program.logs import Throttle
 from rendezvous.relay.counters import Counters
@@ -129,14 +129,26 @@ class Hub:
         limits = self._core.book.limits
         return Pace(limits.messages_per_second, limits.burst)
 
-    async def received(self, connection: Connection, data: bytes) -> None:
-        """A message came. Read the next one only when this returns: the store may be asked."""
+    def take(self, connection: Connection, data: bytes) -> Coroutine[Any, Any, None] | None:
+        """A message came. Read the next one only when what this returns, if anything, is over.
+
+        It is what only the store can answer; everything else is done at once.
+        """
         try:
             message = codec.decode_client(data)
         except codec.WireError as error:
             self.refused(connection, error)
-            return
-        for question in self._hear(MessageReceived(connection.id, message)):
+            return None
+        questions = self._hear(MessageReceived(connection.id, message))
+        return self._ask(questions) if questions else None
+
+    async def received(self, connection: Connection, data: bytes) -> None:
+        """The same, for who can wait here."""
+        if (work := self.take(connection, data)) is not None:
+            await work
+
+    async def _ask(self, questions: list[Question]) -> None:
+        for question in questions:
             self._hear(await self._registry.ask(question))
 
     def refused(self, connection: Connection, error: codec.WireError) -> None:
