@@ -8,8 +8,17 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from publisher.errors import SignallingError
+from rendezvous.program.sockets import tune
 from rendezvous.wire import codec
-from rendezvous.wire.messages import MESSAGE_BYTES, Error, Message, Ping, Pong, ServerMessage
+from rendezvous.wire.messages import (
+    MESSAGE_BYTES,
+    Error,
+    Message,
+    Ping,
+    Pong,
+    ServerMessage,
+    Welcome,
+)
 
 CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0  # of silence, then we ask
@@ -44,6 +53,8 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._heard = time.monotonic()
+        self.welcome: Welcome | None = None
+        """What the server said first: claims on this connection are signed with it."""
 
     def send(self, message: Message) -> None:
         """Queues a message; raises SignallingError when the server has stopped reading."""
@@ -141,6 +152,7 @@ async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Con
             f"The rendezvous at {address.origin} does not answer.",
             "Check host, port and firewall; it listens on 4545 by default.",
         ) from None
+    tune(writer.get_extra_info("socket"))
     return Connection(reader, writer)
 
 
@@ -148,7 +160,12 @@ def refusal(error: Error) -> SignallingError:
     """What the server refused, as an error of ours; time mends only some."""
     mendable = {"store_unavailable", "too_many_connections", "shutting_down", "internal"}
     mendable |= {"hello_timeout", "idle_timeout", "too_slow", "superseded"}
-    return SignallingError(error.code, error.message, retry=error.code in mendable)
+    return SignallingError(
+        error.code,
+        error.message,
+        retry=error.code in mendable,
+        retry_after=error.retry_after or 0.0,
+    )
 
 
 def _lost() -> SignallingError:

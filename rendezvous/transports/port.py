@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from rendezvous.program.errors import UnavailableError
 from rendezvous.program.logs import Throttle
+from rendezvous.program.sockets import tune
 from rendezvous.relay.counters import Counters
 from rendezvous.transports.gate import Arrival, DoorLimits, Gate
 from rendezvous.transports.origins import PublicOrigins, host_and_port
@@ -29,8 +30,6 @@ log = logging.getLogger(__name__)
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record (RFC 8446 §5.1)
 _BACKLOG = 1024
 _LAST_PORT = 65_535
-_USER_TIMEOUT = 20_000  # ms until unacknowledged data ends a connection
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # seconds, seconds, count
 _ACCEPT_PAUSE = 0.1  # seconds, when the process is out of file descriptors
 
 
@@ -101,7 +100,8 @@ class Port:
     def _admit(self, accepted: socket.socket) -> None:
         try:
             arrival = self._arrival(accepted)
-            _tune(accepted)
+            accepted.setblocking(False)
+            tune(accepted)
         except OSError:  # it is gone already
             accepted.close()
             return
@@ -210,15 +210,6 @@ def _cannot_listen(host: str, port: int, error: OSError) -> UnavailableError:
         f"Cannot listen on {PublicOrigins.text(host, port)}: {error.strerror}.",
         "Name an address of this machine and a port that you may use with --listen.",
     )
-
-
-def _tune(accepted: socket.socket) -> None:
-    accepted.setblocking(False)
-    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in {**_KEEPALIVE, "TCP_USER_TIMEOUT": _USER_TIMEOUT}.items():
-        if hasattr(socket, name):
-            accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _peek(accepted: socket.socket) -> int:

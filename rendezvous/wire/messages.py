@@ -241,6 +241,15 @@ class Claimed(Message, frozen=True, tag="claimed", omit_defaults=False):
     ttl: float  # seconds the room stays held after the connection is lost
 
 
+class Challenge(Message, frozen=True, tag="challenge"):
+    """The camera is to claim once more, on this connection, signed with this nonce.
+
+    A server that lost touch with its store cannot know any more whose the room is.
+    """
+
+    nonce: Id128
+
+
 class Session(Message, frozen=True, tag="session"):
     """A viewer opens a session: its offer, and what the camera needs to answer it."""
 
@@ -352,6 +361,7 @@ ServerMessage: TypeAlias = (
     | Error
     | Goaway
     | Claimed
+    | Challenge
     | Session
     | Source
     | Waiting

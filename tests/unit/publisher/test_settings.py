@@ -72,7 +72,7 @@ def test_what_stands_above_the_tables_holds_for_all_cameras(tmp_path: Path) -> N
     ],
 )
 def test_a_server_is_a_host_and_perhaps_a_port(server: str, address: ServerAddress) -> None:
-    assert start("--server", server).address == address
+    assert start("--server", server).addresses == (address,)
 
 
 def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
@@ -171,7 +171,7 @@ def test_a_camera_that_goes_to_an_sfu_has_a_room_when_one_is_said(
     settings = start(*words)
     (camera,) = settings.cameras
     assert settings.has_room(camera) == room
-    assert settings.address.port == 4545
+    assert settings.addresses[0].port == 4545
 
 
 def test_token_and_address_of_an_sfu_are_never_shown() -> None:
