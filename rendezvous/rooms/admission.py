@@ -4,8 +4,8 @@ import hmac
 import secrets
 
 from rendezvous.rooms import signatures
-from rendezvous.rooms.book import Peer
 from rendezvous.rooms.chains import Chain
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.sessions import Role
 from rendezvous.wire import identity
 from rendezvous.wire.identity import Owner

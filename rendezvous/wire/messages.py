@@ -60,6 +60,7 @@ class ErrorCode(StrEnum):
     ROOM_UNKNOWN = "room_unknown"
     ROOM_FULL = "room_full"
     SUPERSEDED = "superseded"
+    CLAIM_EXPIRED = "claim_expired"
     SESSION_UNKNOWN = "session_unknown"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     STORE_UNAVAILABLE = "store_unavailable"

@@ -12,8 +12,9 @@ import pytest
 
 from rendezvous.relay import registry
 from rendezvous.rooms import cameras, connections, core
-from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import Send
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.limits import Limits
 from rendezvous.stores.contract import Binding, Claimant, Claimed, Lease, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
