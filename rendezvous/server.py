@@ -2,19 +2,29 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import metadata
 
 from rendezvous.gateways.whep.gateway import Whep
 from rendezvous.ice import IceServers
-from rendezvous.program.errors import SettingsError
+from rendezvous.program.errors import ProgramError, SettingsError
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.hub import Hub
 from rendezvous.rooms.book import Book, Ice
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.limits import Limits
-from rendezvous.settings import Settings, page_origins, split_address, turn_secret
+from rendezvous.settings import (
+    Settings,
+    page_origins,
+    redis_address,
+    room_policy,
+    split_address,
+    turn_secret,
+)
 from rendezvous.stores.contract import Store
 from rendezvous.stores.embedded import EmbeddedStore
 from rendezvous.transports import tcp
@@ -24,7 +34,12 @@ from rendezvous.transports.http import Http
 from rendezvous.transports.origins import PublicOrigins
 from rendezvous.transports.pages import Pages, player_files
 from rendezvous.transports.port import Doors, Port
+from rendezvous.transports.proxied import SIGNATURE_1, SIGNATURE_2
+from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
+from rendezvous.wire.messages import ErrorCode
+
+log = logging.getLogger(__name__)
 
 _COME_BACK_AFTER = 1.0  # seconds, for goaway
 _DRAIN_PATIENCE = 3.0  # seconds for sessions under negotiation
@@ -38,10 +53,15 @@ def version() -> str:
         return "0"
 
 
+def _log_failure(error: ProgramError) -> None:
+    log.critical("%s", error)
+
+
 class Server:
     """One rendezvous server. ``start``, then ``drain`` if there is time, then ``stop``.
 
-    Without ``settings.state`` names are remembered in memory only.
+    Without ``settings.state`` and ``settings.redis`` names are remembered in memory only.
+    ``on_failure`` is called when it is not safe to go on: stop, without draining.
     """
 
     def __init__(
@@ -51,6 +71,7 @@ class Server:
         limits: Limits | None = None,
         door_limits: DoorLimits | None = None,
         store: Store | None = None,
+        on_failure: Callable[[ProgramError], None] = _log_failure,
         tick: float = 0.5,
     ) -> None:
         self._settings = settings
@@ -61,17 +82,18 @@ class Server:
             unadmitted=limits.unadmitted,
         )
         self.counters = Counters()
-        self.gate = Gate(self._door_limits)
+        self._proxies = TrustedProxies(settings.trusted_proxy)
+        self.gate = Gate(self._door_limits, self._proxies)
+        self._policy = room_policy(settings)
         self.core = Core(
             Book(
                 server=f"porthole {version()}",
                 limits=limits,
                 ice=_ice(settings),
+                permits=lambda room, owner: self._policy.permits(room, owner),
             )
         )
-        self._store: Store = store or EmbeddedStore(
-            settings.state, rooms_per_owner=settings.rooms_per_key
-        )
+        self._store: Store = store or _store(settings, on_failure)
         self._tick = tick
         self._draining = False
         self._running = contextlib.AsyncExitStack()
@@ -113,14 +135,18 @@ class Server:
             self._door_limits,
             allow_origins=allowed,
             gateways=(self.whep,),
+            proxies=self._proxies,
             health=self._health,
         )
 
     def _doors(self, conversations: Conversations, http: Http) -> Doors:
         tls = _tls(self._settings)
         recognisers = (*tcp.recognisers(conversations), *http.recognisers())
+        foreign = tuple(self._no_proxy(signature) for signature in (SIGNATURE_1, SIGNATURE_2))
+        recognisers += foreign
         refusals = (
-            Recogniser(b"{", lambda arrival: tcp.ClearRefusal(arrival, self._door_limits)),
+            *foreign,
+            tcp.refusal(b"{", ErrorCode.TLS_REQUIRED, "This port wants TLS.", self._door_limits),
             *http.clear_refusals(),
         )
         return Doors(
@@ -128,10 +154,23 @@ class Server:
             limits=self._door_limits,
             counters=self.counters,
             origins=PublicOrigins(self._settings.public_origin),
+            proxies=self._proxies,
             recognisers=recognisers,
             clear_recognisers=refusals if tls and not self._settings.allow_clear else recognisers,
             tls=tls,
         )
+
+    def _no_proxy(self, signature: bytes) -> Recogniser:
+        sentence = "Only proxies of --trusted-proxy may tell whose connection this is."
+        count = partial(self.counters.add, "proxy_untrusted")
+        return tcp.refusal(signature, ErrorCode.MALFORMED, sentence, self._door_limits, count)
+
+    def reload(self) -> None:
+        """Reads the list of allowed rooms again; claims from now on are held to it.
+
+        Raises SettingsError, and then the list is what it was.
+        """
+        self._policy = room_policy(self._settings)
 
     def _health(self) -> dict[str, str]:
         return {"status": "draining" if self._draining else "ok", "version": version()}
@@ -154,6 +193,21 @@ class Server:
     async def stop(self) -> None:
         """Closes everything, the last opened first. Idempotent."""
         await self._running.aclose()
+
+
+def _store(settings: Settings, on_failure: Callable[[ProgramError], None]) -> Store:
+    address = redis_address(settings)
+    if address is None:
+        return EmbeddedStore(settings.state, rooms_per_owner=settings.rooms_per_key)
+    # Whoever has one node needs no Redis, and does not wait for its client to be loaded.
+    from rendezvous.stores.redis.store import RedisStore  # noqa: PLC0415
+
+    return RedisStore(
+        address,
+        replicas=settings.redis_replicas,
+        rooms_per_owner=settings.rooms_per_key,
+        on_confusion=on_failure,
+    )
 
 
 def _ice(settings: Settings) -> Ice:
