@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 _SLOTS = 16_384
 _DEADLINE = 10.0  # seconds for it to start; a tenth of one is usual
@@ -50,25 +52,29 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """For tests that look inside; used as a context manager."""
-        return redis.Redis(port=self.port, protocol=2, decode_responses=True)
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, protocol=2, decode_responses=True, retry=once)
 
     def start(self) -> None:
         """Runs, on the same port as before, once it answers."""
         common = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "")
-        command = (*self.program, *common, "--appendonly", "no", *self._options)
+        common += ("--appendonly", "no", "--repl-diskless-sync-delay", "0")
+        command = ("redis-server", *common, *self._options)
         self._process = subprocess.Popen(
             command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         _until(self._answers)
 
-    program: tuple[str, ...] = ("redis-server",)
-
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "it ended at once"
-        with contextlib.suppress(redis.RedisError), self.client() as client:
-            return bool(client.ping())
-        return False
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.AuthenticationError:
+            return True  # it wants a password, and so it is there
+        except redis.RedisError:
+            return False
 
     def stop(self) -> None:
         """Kills it, as power cuts do. Idempotent."""
@@ -112,10 +118,37 @@ def running_shard() -> Iterator[RedisServer]:
 
 @contextmanager
 def running_replica(primary: RedisServer) -> Iterator[RedisServer]:
-    """Once it has caught up."""
+    """Once the primary counts it."""
     with (
         running_redis("--replicaof", f"127.0.0.1 {primary.port}") as replica,
-        replica.client() as client,
+        primary.client() as client,
     ):
-        _until(lambda: client.info("replication")["master_link_status"] == "up")
+        _until(lambda: "'state': 'online'" in str(client.execute_command("INFO", "replication")))
         yield replica
+
+
+@contextmanager
+def running_sentinel(primary: RedisServer, *, down_after: float) -> Iterator[str]:
+    """One that is enough to decide; gives what --redis takes. ``down_after`` is in seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        port, file = free_port(), Path(folder) / "sentinel.conf"
+        file.write_text(
+            f"port {port}\nbind 127.0.0.1\n"
+            f"sentinel monitor rooms 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds rooms {round(down_after * 1000)}\n"
+            "sentinel failover-timeout rooms 2000\n"
+        )
+        process = subprocess.Popen(("redis-sentinel", file), cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            _until(lambda: _replicas_known(port) > 0)
+            yield f"redis+sentinel://127.0.0.1:{port}/rooms"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _replicas_known(port: int) -> int:
+    with contextlib.suppress(redis.RedisError), redis.Redis(port=port, protocol=2) as client:
+        found = client.execute_command("SENTINEL", "REPLICAS", "rooms")
+        return len(found) if isinstance(found, list) else 0
+    return 0

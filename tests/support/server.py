@@ -78,15 +78,15 @@ class Program:
 
 
 async def start_program(
-    *arguments: str, state: Path, environ: dict[str, str] | None = None
+    *arguments: str, state: Path | None, environ: dict[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """The process, whatever becomes of it; the caller ends it."""
+    """The process, whatever becomes of it; the caller ends it. ``state`` None: with ``--redis``."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RENDEZVOUS")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "rendezvous",
-        *("--state", str(state)),
+        *(("--state", str(state)) if state else ()),
         *arguments,
         cwd=_ROOT,
         env={**inherited, **(environ or {})},
@@ -97,7 +97,7 @@ async def start_program(
 
 @asynccontextmanager
 async def running_program(
-    *arguments: str, state: Path, port: int = 0, environ: dict[str, str] | None = None
+    *arguments: str, state: Path | None, port: int = 0, environ: dict[str, str] | None = None
 ) -> AsyncIterator[Program]:
     """The program, once it listens on 127.0.0.1; killed at the end if it still runs."""
     listen = ("--listen", f"127.0.0.1:{port}")

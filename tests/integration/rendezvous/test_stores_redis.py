@@ -1,0 +1,447 @@
+"""What only Redis can do to a store: go away, forget, be slow, be mistaken, be confused."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from rendezvous.program.errors import ProgramError, SettingsError, UnavailableError
+from rendezvous.stores.contract import (
+    TTL,
+    Binding,
+    Claimant,
+    Claimed,
+    Lease,
+    Place,
+    RoomTakenError,
+    Store,
+    StoreUnavailableError,
+    TooManyRoomsError,
+)
+from rendezvous.stores.redis import keys
+from rendezvous.stores.redis.address import parse
+from rendezvous.stores.redis.script import Script
+from rendezvous.stores.redis.store import RedisStore
+from rendezvous.stores.redis.stream import BEGINNING, StreamReader
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
+from tests.support.redis import (
+    RedisServer,
+    free_port,
+    running_redis,
+    running_replica,
+    running_sentinel,
+)
+from tests.support.redis_middleman import late, middleman, swapped
+from tests.support.stores import RETENTION, ROOMS, age, in_redis, unexpected
+from tests.support.waiting import until
+
+ONE_LOOP = True
+
+ROOM = RoomId("MyRoom")
+HERE = NodeId("here")
+ALICE = Claimant(Owner("alice"), HERE, ConnectionId("camera"))
+FAR = 9_000_000_000_000_000  # an epoch: microseconds in the year 2255
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with running_redis() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def store(server: RedisServer) -> AsyncIterator[Store]:
+    async with in_redis(server) as made:
+        yield made.store
+
+
+@asynccontextmanager
+async def opened(
+    url: str, *, on_confusion: Callable[[ProgramError], None] = unexpected, replicas: int = 0
+) -> AsyncIterator[RedisStore]:
+    """A store that was started."""
+    store = RedisStore(parse(url), replicas=replicas, on_confusion=on_confusion)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+async def epoch_of(store: Store, connection: str = "camera") -> int:
+    """A claim's."""
+    claimant = Claimant(Owner("alice"), HERE, ConnectionId(connection))
+    return (await store.claim(ROOM, claimant, None)).epoch
+
+
+async def answers(store: Store) -> bool:
+    """Whether Redis can be asked."""
+    try:
+        await store.look_up(ROOM)
+    except StoreUnavailableError:
+        return False
+    return True
+
+
+# ── rivals ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_many_rivals_of_many_nodes(server: RedisServer, store: Store) -> None:
+    """300 rooms, four keys each, two nodes: one owner a room, and no epoch is given twice."""
+    del store  # which emptied the server
+    async with opened(server.url) as one, opened(server.url) as other:
+        claims = [
+            (RoomId(f"room-{room}"), Claimant(Owner(f"{room}.{key}"), HERE, ConnectionId(f"{n}")))
+            for room in range(300)
+            for key in range(4)
+            for n in range(2)
+        ]
+        random.Random(1).shuffle(claims)
+        results = await asyncio.gather(
+            *(random.choice((one, other)).claim(room, who, None) for room, who in claims),
+            return_exceptions=True,
+        )
+        winners: dict[RoomId, set[Owner]] = {}
+        for (room, who), result in zip(claims, results, strict=True):
+            if isinstance(result, Claimed):
+                winners.setdefault(room, set()).add(who.owner)
+            else:
+                assert isinstance(result, RoomTakenError)
+        assert [len(owners) for owners in winners.values()] == [1] * 300
+        granted = [
+            (c[0], r.epoch) for c, r in zip(claims, results, strict=True) if isinstance(r, Claimed)
+        ]
+        assert len(set(granted)) == len(granted) == 600
+
+
+async def test_cancelled_callers_leave_no_reply_to_others(store: Store) -> None:
+    """Everybody gets the answer to their own question, whoever gave up before."""
+    rooms = [RoomId(f"room-{number}") for number in range(20)]
+    for room in rooms:
+        await store.claim(room, Claimant(Owner(room), HERE, ConnectionId(room)), None)
+    chance = random.Random(2)
+
+    async def ask(room: RoomId) -> tuple[RoomId, Binding | None]:
+        return room, await store.look_up(room)
+
+    for _ in range(30):
+        tasks = [asyncio.create_task(ask(chance.choice(rooms))) for _ in range(20)]
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+        for task in chance.sample(tasks, 10):
+            task.cancel()
+        for found in await asyncio.gather(*tasks, return_exceptions=True):
+            if not isinstance(found, asyncio.CancelledError):
+                assert isinstance(found, tuple)
+                room, binding = found
+                assert binding is not None
+                assert (binding.room, binding.owner) == (room, Owner(room))
+
+
+# ── Redis goes away ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_killed_and_back() -> None:
+    """Refused at once while it is away, never decided here; it is used again without help."""
+    with running_redis() as server:
+        async with opened(server.url) as store:
+            first = await epoch_of(store)
+            server.stop()
+            began = time.monotonic()
+            for asked in (epoch_of(store), store.look_up(ROOM), store.renew([Lease(ROOM, first)])):
+                with pytest.raises(StoreUnavailableError):
+                    await asked
+            assert time.monotonic() - began < 1
+            server.start()
+            assert await store.look_up(ROOM) is None
+            assert await epoch_of(store) > first
+
+
+async def test_paused_and_back() -> None:
+    """Nobody waits for longer than the deadline, however many wait; then all is as before."""
+    with running_redis() as server:
+        async with opened(server.url) as store:
+            first = await epoch_of(store)
+            server.pause()
+            began = time.monotonic()
+            results = await asyncio.gather(
+                *(store.look_up(ROOM) for _ in range(500)), return_exceptions=True
+            )
+            assert all(isinstance(result, StoreUnavailableError) for result in results)
+            assert time.monotonic() - began < 2
+            server.resume()
+            await until(lambda: answers(store))
+            assert await store.renew([Lease(ROOM, first)]) == frozenset()
+
+
+async def test_a_line_that_is_too_long_is_refused() -> None:
+    """Memory is bounded while Redis stands still."""
+    with running_redis() as server:
+        async with opened(server.url) as store:
+            await store.look_up(ROOM)
+            server.pause()
+            results = await asyncio.gather(
+                *(store.look_up(ROOM) for _ in range(11_000)), return_exceptions=True
+            )
+            refused = [r for r in results if "calls wait" in str(r)]
+            assert 800 <= len(refused) <= 1_000
+            server.resume()
+
+
+async def test_scripts_that_were_forgotten_are_sent_again(
+    server: RedisServer, store: Store
+) -> None:
+    """After a restart, a failover, or SCRIPT FLUSH; also many at a time."""
+    await store.claim(ROOM, ALICE, None)
+    with server.client() as client:
+        client.script_flush()
+    found = await asyncio.gather(*(store.look_up(ROOM) for _ in range(20)))
+    assert all(binding is not None and binding.room == ROOM for binding in found)
+
+
+# ── Redis forgets ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_epochs_grow_after_all_data_was_lost(server: RedisServer, store: Store) -> None:
+    """They are microseconds, of which some have passed."""
+    first = await epoch_of(store)
+    with server.client() as client:
+        client.flushall()
+    assert await store.renew([Lease(ROOM, first)]) == {Lease(ROOM, first)}
+    assert await epoch_of(store) > first
+
+
+async def test_epochs_grow_while_the_clock_is_behind(server: RedisServer, store: Store) -> None:
+    """The newest is known to the room; and when that is lost, to the nodes."""
+    await epoch_of(store)
+    with server.client() as client:
+        client.hset(keys.of_room(ROOM).name, "epoch", str(FAR))
+    assert await epoch_of(store, "second") == FAR + 1
+    with server.client() as client:
+        client.flushall()
+    assert await epoch_of(store, "third") == FAR + 2
+
+
+async def test_epochs_that_cannot_be_told_apart_are_not_given(
+    server: RedisServer, store: Store
+) -> None:
+    """Beyond 2**53 a claim is refused."""
+    await epoch_of(store)
+    with server.client() as client:
+        client.hset(keys.of_room(ROOM).name, "epoch", str(2**53 - 1))
+    with pytest.raises(StoreUnavailableError, match="epochs"):
+        await epoch_of(store, "second")
+
+
+async def test_no_key_lives_for_ever(server: RedisServer, store: Store) -> None:
+    """Each has a time to live, and when all are over nothing is left."""
+    lease = Lease(ROOM, (await store.claim(ROOM, ALICE, "v" * 43)).epoch)
+    await store.watch([ROOM], HERE)
+    await store.take_place(Place(ROOM, ConnectionId("viewer")), 10)
+    await store.keep_places([Place(ROOM, ConnectionId("another"))])
+    await store.beat(HERE)
+    await store.renew([lease])
+    with server.client() as client:
+        found = client.keys()
+        assert isinstance(found, list)
+        assert len(found) == 6
+        assert all(0 < client.pttl(key) <= 1.1 * RETENTION * 1000 for key in found)
+        age(server, 1.2 * RETENTION)
+        assert client.dbsize() == 0
+
+
+async def test_a_room_counts_for_as_long_as_its_camera_is_there(
+    server: RedisServer, store: Store
+) -> None:
+    """Its owner's list is in another slot; a lease that is renewed renews that as well."""
+    leases = []
+    for number in range(ROOMS):
+        room = RoomId(f"room-{number}")
+        leases.append(Lease(room, (await store.claim(room, ALICE, None)).epoch))
+    for _ in range(round(1.5 * RETENTION / TTL) + 1):
+        age(server, TTL - 1)
+        assert await store.renew(leases) == frozenset()
+    with pytest.raises(TooManyRoomsError):
+        await store.claim(RoomId("one-more"), ALICE, None)
+
+
+# ── Redis is confused ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["late", "swapped"])
+async def test_replies_that_were_swapped_end_everything(server: RedisServer, kind: str) -> None:
+    """Nobody gets another's answer: all are refused, from then on, and the program is told."""
+    failures: list[ProgramError] = []
+    other = RoomId("Other")
+    async with (
+        middleman(server.port) as (man, url),
+        opened(url, on_confusion=failures.append) as store,
+    ):
+        await store.claim(ROOM, ALICE, None)
+        await store.claim(other, ALICE, None)
+        man.tamper = late() if kind == "late" else swapped
+        results = await asyncio.gather(
+            *(store.look_up(room) for room in (ROOM, other)), return_exceptions=True
+        )
+        assert all(isinstance(result, StoreUnavailableError) for result in results)
+        assert [failure.code for failure in failures] == ["store_confused"]
+        assert failures[0].exit_status == 76
+        with pytest.raises(StoreUnavailableError, match="confused"):
+            await store.look_up(ROOM)
+
+
+# ── replicas ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_claim_is_granted_when_a_replica_has_it() -> None:
+    """Not while it is silent; what needs no copy goes on."""
+    with running_redis() as primary, running_replica(primary) as replica:
+        async with opened(primary.url, replicas=1) as store:
+            epoch = await epoch_of(store)
+            with replica.client() as client:
+                assert client.hget(keys.of_room(ROOM).lease, "epoch") == str(epoch)
+            replica.pause()
+            with pytest.raises(StoreUnavailableError, match="replicas"):
+                await epoch_of(store, "second")
+            assert await store.look_up(ROOM) is not None
+            replica.resume()
+
+
+async def test_a_primary_without_replicas_takes_no_claims() -> None:
+    """If its operator said so: it may be the one that was cut off."""
+    with running_redis("--min-replicas-to-write", "1") as server:
+        async with opened(server.url) as store:
+            with pytest.raises(StoreUnavailableError, match="replicas"):
+                await epoch_of(store)
+
+
+async def test_the_next_primary_is_found_through_sentinels() -> None:
+    """Names and epochs are there, and nobody has to be told."""
+    with (
+        running_redis() as primary,
+        running_replica(primary),
+        running_sentinel(primary, down_after=0.3) as url,
+    ):
+        async with opened(url, replicas=1) as store:
+            first = await epoch_of(store)
+            primary.stop()
+            assert not await answers(store)
+            await until(lambda: answers(store))
+            binding = await store.look_up(ROOM)
+            assert binding is not None
+            assert binding.epoch == first
+
+
+# ── the way there ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_password_and_tls(certificate: Path) -> None:
+    """Both are used; a certificate of nobody known is not trusted."""
+    tls_port = free_port()
+    options = ("--tls-port", tls_port, "--tls-auth-clients", "no", "--requirepass", "s3cret")
+    files = ("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file")
+    given = [str(option) for option in options]
+    for file in files:
+        given += [file, str(certificate)]
+    url = f"rediss://localhost:{tls_port}"
+    with running_redis(*given):
+        store = RedisStore(parse(url, password="s3cret", ca=certificate), on_confusion=unexpected)
+        await store.start()
+        assert await epoch_of(store)
+        await store.stop()
+        for address in (
+            parse(url, password="s3cret"),
+            parse(url, password="wrong", ca=certificate),
+        ):
+            with pytest.raises(UnavailableError) as caught:
+                await RedisStore(address, on_confusion=unexpected).start()
+            assert caught.value.code == "redis_unavailable"
+            assert "s3cret" not in str(caught.value)
+
+
+async def test_nobody_there() -> None:
+    """A sentence with the cure, and no password in it."""
+    address = parse(f"redis://me:s3cret@127.0.0.1:{free_port()}")
+    with pytest.raises(UnavailableError) as caught:
+        await RedisStore(address, on_confusion=unexpected).start()
+    assert caught.value.code == "redis_unavailable"
+    assert "s3cret" not in f"{caught.value} {address!r}"
+
+
+async def test_a_redis_that_evicts_is_refused() -> None:
+    """It would forget who owns a room."""
+    with running_redis("--maxmemory-policy", "allkeys-lru") as server:
+        store = RedisStore(parse(server.url), on_confusion=unexpected)
+        with pytest.raises(SettingsError, match="noeviction"):
+            await store.start()
+
+
+async def test_a_redis_whose_memory_is_full_takes_no_claims() -> None:
+    """And says so, instead of forgetting something else."""
+    with running_redis("--maxmemory", "1mb") as server:
+        async with opened(server.url) as store:
+            with pytest.raises(StoreUnavailableError, match="maxmemory"):
+                await epoch_of(store)
+
+
+async def test_a_replica_is_refused() -> None:
+    """It cannot be written to."""
+    with running_redis("--replicaof", "127.0.0.1 1") as replica:
+        store = RedisStore(parse(replica.url), on_confusion=unexpected)
+        with pytest.raises(SettingsError, match="replica"):
+            await store.start()
+
+
+# ── streams ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_stream_is_read_from_where_one_was(server: RedisServer) -> None:
+    """What is there at once, what comes later when it comes, and nothing after a while."""
+    stream = "porthole:{test}:stream"
+    reader = StreamReader(parse(server.url), block=0.2)
+    with server.client() as client:
+        client.delete(stream)
+        client.xadd(stream, {"body": "first"})
+        (first,) = await reader.read(stream, BEGINNING)
+        assert first.fields == {"body": "first"}
+        assert await reader.read(stream, first.id) == []
+        waiting = asyncio.create_task(reader.read(stream, first.id))
+        await until(lambda: "cmd=xread" in str(client.execute_command("CLIENT", "LIST")))
+        client.xadd(stream, {"body": "second"})
+        (second,) = await waiting
+        assert second.fields == {"body": "second"}
+        client.delete(stream)
+    await reader.close()
+
+
+async def test_a_reader_may_be_cancelled(server: RedisServer) -> None:
+    """Its connection is not used again, so the next reply is the next call's."""
+    reader = StreamReader(parse(server.url), block=5.0)
+    streams = [f"porthole:{{test}}:{n}" for n in range(2)]
+    with server.client() as client:
+        for _ in range(3):
+            waiting = asyncio.create_task(reader.read(streams[0], BEGINNING))
+            await until(lambda: "cmd=xread" in str(client.execute_command("CLIENT", "LIST")))
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        client.xadd(streams[1], {"body": "mine"})
+        (entry,) = await reader.read(streams[1], BEGINNING)
+        assert entry.fields == {"body": "mine"}
+        client.delete(*streams)
+    await reader.close()
+
+
+def test_every_script_says_what_it_is() -> None:
+    """Keys, arguments, and no key but those declared."""
+    folder = Path(keys.__file__).parent / "scripts"
+    for path in folder.glob("*.lua"):
+        text = path.read_text()
+        assert "-- KEYS " in text
+        assert "-- ARGV nonce" in text
+        assert "'porthole" not in text
+        assert Script(path).by_hash(("key",), ("nonce",))[2:] == (1, "key", "nonce")
