@@ -142,7 +142,7 @@ class Conversation(asyncio.Protocol, Generic[Unit]):
     # ── for the hub ──────────────────────────────────────────────────────────────────────────
 
     def send(self, data: bytes) -> bool:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         if self._closing or self._transport.is_closing():
             return True
         if self._transport.get_write_buffer_size() > self._all.limits.unread_output:
@@ -151,15 +151,15 @@ class Conversation(asyncio.Protocol, Generic[Unit]):
         return True
 
     def admitted(self) -> None:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         self._arrival.leave_gate()
 
     def unseated(self) -> None:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         self._arrival.return_to_gate()
 
     def close(self) -> None:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         if not self._closing:
             self.farewell()
             self._closing = True

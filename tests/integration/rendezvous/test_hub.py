@@ -191,7 +191,7 @@ async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPat
             await asyncio.Event().wait()
             return frozenset()
 
-    monkeypatch.setattr(registry, "_RENEW_EVERY", 0.05)
+    monkeypatch.setattr(registry, "_RENEWALS", 300)
     async with (
         running_server(store=SlowStore(None), limits=Limits(unadmitted=0.3)) as running,
         connect(running.host, running.port) as stranger,
