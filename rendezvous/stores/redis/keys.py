@@ -4,52 +4,42 @@ Rooms and owners are hashed: whoever watches Redis learns no room ID from it, an
 brace. Every key has a time to live.
 """
 
-import base64
 import hashlib
+from typing import NamedTuple
 
 from rendezvous.wire.identity import NodeId, Owner, RoomId
 
-_PREFIX = "porthole"
+
+class RoomKeys(NamedTuple):
+    """All that is kept of a room, in one slot. Times are in milliseconds since 1970."""
+
+    name: str
+    """Hash: owner, verifier (empty: public), epoch (the newest), enrolled (when, last)."""
+    lease: str
+    """Hash: node, connection, epoch, and ``previous_…``, the same of the lease it took over."""
+    watchers: str
+    """Sorted set: node → when its watch ends."""
+    places: str
+    """Sorted set: viewer's connection → when its place is free."""
 
 
-def name(room: RoomId) -> str:
-    """Hash: owner, verifier (empty: public), epoch (the newest), enrolled (ms since 1970)."""
-    return f"{_room(room)}:name"
+def of_room(room: RoomId) -> RoomKeys:
+    """The keys of a room."""
+    prefix = f"porthole:{{room.{tag(room)}}}:"
+    kinds = ("name", "lease", "watchers", "places")
+    return RoomKeys(*(prefix + kind for kind in kinds))
 
 
-def lease(room: RoomId) -> str:
-    """Hash: node, connection, epoch, and the same of the lease that was taken over, if any."""
-    return f"{_room(room)}:lease"
+def of_owner(owner: Owner) -> str:
+    """Sorted set: tag of a room → until when it counts."""
+    return f"porthole:{{owner.{tag(owner)}}}:rooms"
 
 
-def watchers(room: RoomId) -> str:
-    """Sorted set: node → when its watch ends (ms since 1970)."""
-    return f"{_room(room)}:watchers"
-
-
-def places(room: RoomId) -> str:
-    """Sorted set: viewer's connection → when its place is free (ms since 1970)."""
-    return f"{_room(room)}:places"
-
-
-def rooms(owner: Owner) -> str:
-    """Sorted set: a room's tag → until when it counts (ms since 1970)."""
-    return f"{_PREFIX}:{{owner.{_hash(owner)}}}:rooms"
-
-
-def beat(node: NodeId) -> str:
+def of_node(node: NodeId) -> str:
     """String: there while the node lives."""
-    return f"{_PREFIX}:{{node.{node}}}:beat"
+    return f"porthole:{{node.{node}}}:beat"
 
 
-def tag(room: RoomId) -> str:
-    """A name for the room among its owner's."""
-    return _hash(room)
-
-
-def _room(room: RoomId) -> str:
-    return f"{_PREFIX}:{{room.{_hash(room)}}}"
-
-
-def _hash(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:20]).decode().lower()
+def tag(text: str) -> str:
+    """A name for a room or an owner: 160 bits of BLAKE2b."""
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

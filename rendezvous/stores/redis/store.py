@@ -110,7 +110,7 @@ class RedisStore:
     ) -> Reply:
         return await self._link.run(
             _CLAIM,
-            (keys.name(room), keys.lease(room), keys.watchers(room)),
+            keys.of_room(room)[:3],
             *(claimant.owner, verifier or "", claimant.node, claimant.connection),
             *(self._floor, int(may_bind), self._ttl_ms, self._name_ms, self._enrol_ms),
             durable=True,
@@ -118,7 +118,7 @@ class RedisStore:
 
     async def _enrol(self, room: RoomId, owner: Owner, milliseconds: int) -> None:
         outcome, *held = await self._link.run(
-            _ENROL, (keys.rooms(owner),), keys.tag(room), self._rooms_per_owner, milliseconds
+            _ENROL, (keys.of_owner(owner),), keys.tag(room), self._rooms_per_owner, milliseconds
         )
         if outcome == "full":
             raise too_many_rooms(int(held[0]))
@@ -133,10 +133,7 @@ class RedisStore:
         return {binding.room: binding for binding in found if binding is not None}
 
     async def _look_up(self, rooms: Sequence[RoomId], node: str) -> list[Binding | None]:
-        calls = [
-            ((keys.name(room), keys.lease(room), keys.watchers(room)), (node, self._ttl_ms))
-            for room in rooms
-        ]
+        calls = [(keys.of_room(room)[:3], (node, self._ttl_ms)) for room in rooms]
         replies = await self._link.run_all(_LOOK_UP, calls)
         return [_binding(room, reply) for room, reply in zip(rooms, replies, strict=True)]
 
@@ -144,10 +141,7 @@ class RedisStore:
         """See the contract."""
         asked = tuple(leases)
         times = (self._ttl_ms, self._name_ms, self._enrol_ms)
-        calls = [
-            ((keys.name(lease.room), keys.lease(lease.room)), (lease.epoch, *times))
-            for lease in asked
-        ]
+        calls = [(keys.of_room(lease.room)[:2], (lease.epoch, *times)) for lease in asked]
         replies = await self._link.run_all(_RENEW, calls)
         answered = tuple(zip(asked, replies, strict=True))
         for lease, (outcome, *owner) in answered:
@@ -157,34 +151,34 @@ class RedisStore:
 
     async def release(self, lease: Lease) -> None:
         """See the contract."""
-        both = (keys.name(lease.room), keys.lease(lease.room))
+        both = keys.of_room(lease.room)[:2]
         await self._link.run(_RELEASE, both, lease.epoch, self._name_ms)
 
     # ── places and nodes ─────────────────────────────────────────────────────────────────────
 
     async def take_place(self, place: Place, most: int) -> bool:
         """See the contract."""
-        where = (keys.places(place.room),)
+        where = (keys.of_room(place.room).places,)
         (outcome,) = await self._link.run(_TAKE_PLACE, where, place.viewer, most, self._ttl_ms)
         return outcome == "taken"
 
     async def keep_places(self, places: Iterable[Place]) -> None:
         """See the contract."""
-        calls = [((keys.places(p.room),), (p.viewer, "", self._ttl_ms)) for p in places]
+        calls = [((keys.of_room(p.room).places,), (p.viewer, "", self._ttl_ms)) for p in places]
         await self._link.run_all(_TAKE_PLACE, calls)
 
     async def give_place(self, place: Place) -> None:
         """See the contract."""
-        await self._link.run(_GIVE_PLACE, (keys.places(place.room),), place.viewer)
+        await self._link.run(_GIVE_PLACE, (keys.of_room(place.room).places,), place.viewer)
 
     async def beat(self, node: NodeId) -> None:
         """See the contract."""
-        await self._link.run(_BEAT, (keys.beat(node),), self._ttl_ms)
+        await self._link.run(_BEAT, (keys.of_node(node),), self._ttl_ms)
 
     async def alive(self, nodes: Iterable[NodeId]) -> frozenset[NodeId]:
         """See the contract."""
         asked = tuple(nodes)
-        replies = await self._link.run_all(_ALIVE, [((keys.beat(node),), ()) for node in asked])
+        replies = await self._link.run_all(_ALIVE, [((keys.of_node(node),), ()) for node in asked])
         return frozenset(
             node for node, (there,) in zip(asked, replies, strict=True) if there == "1"
         )
