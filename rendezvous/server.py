@@ -37,6 +37,7 @@ from rendezvous.transports.port import Doors, Port
 from rendezvous.transports.proxied import SIGNATURE_1, SIGNATURE_2
 from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
+from rendezvous.wire.identity import Owner, RoomId
 from rendezvous.wire.messages import ErrorCode
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Server:
                 server=f"porthole {version()}",
                 limits=limits,
                 ice=_ice(settings),
-                permits=lambda room, owner: self._policy.permits(room, owner),
+                permits=self._permits,
             )
         )
         self._store: Store = store or _store(settings, on_failure)
@@ -164,6 +165,9 @@ class Server:
         sentence = "Only proxies of --trusted-proxy may tell whose connection this is."
         count = partial(self.counters.add, "proxy_untrusted")
         return tcp.refusal(signature, ErrorCode.MALFORMED, sentence, self._door_limits, count)
+
+    def _permits(self, room: RoomId, owner: Owner) -> bool:
+        return self._policy.permits(room, owner)
 
     def reload(self) -> None:
         """Reads the list of allowed rooms again; claims from now on are held to it.

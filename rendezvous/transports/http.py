@@ -18,6 +18,7 @@ from rendezvous.transports import websocket
 from rendezvous.transports.conversation import Conversations
 from rendezvous.transports.gate import Arrival, DoorLimits, network
 from rendezvous.transports.pages import Pages
+from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
 from rendezvous.transports.websocket import SERVER, WebSocket
 from rendezvous.wire import codec
@@ -75,6 +76,7 @@ class Http:
         *,
         allow_origins: Sequence[str] = (),  # as browsers write them
         gateways: Sequence[Gateway] = (),
+        proxies: TrustedProxies,
         health: Callable[[], dict[str, str]],
     ) -> None:
         self._conversations = conversations
@@ -82,6 +84,7 @@ class Http:
         self._limits = limits
         self._allow_origins = frozenset(allow_origins)
         self._gateways = tuple(gateways)
+        self._proxies = proxies
         self._health = health
         self._server = web.Server(partial(_answer, self._route))
         self._clear_server = web.Server(partial(_answer, self._redirect))
@@ -123,8 +126,12 @@ class Http:
 
     def _visit(self, request: web.BaseRequest) -> Visit:
         protocol = _protocol_of(request)
-        address = network(protocol.arrival.address)
+        address = network(self._client(request))
         return Visit(address, self._origin_allowed(request), protocol.extend)
+
+    def _client(self, request: web.BaseRequest) -> str:
+        forwarded_for = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        return self._proxies.client(_protocol_of(request).arrival.address, forwarded_for)
 
     async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._origin_allowed(request):
@@ -139,6 +146,10 @@ class Http:
         accepted = websocket.upgrade(request.headers)
         if accepted is None:
             return web.Response(status=400, text=_NO_HANDSHAKE)
+        if not _protocol_of(request).arrival.move(self._client(request)):
+            self._conversations.hub.counters.add(ErrorCode.TOO_MANY_CONNECTIONS)
+            retry_after = {hdrs.RETRY_AFTER: f"{self._limits.unadmitted:.0f}"}
+            return web.Response(status=429, headers=retry_after)
         _protocol_of(request).become_websocket(self._conversations, accepted)
         return web.Response(status=101)  # aiohttp finds the connection gone
 

@@ -1,6 +1,7 @@
 """Raw TCP: one JSON object a line."""
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from rendezvous.transports.conversation import Conversation, Conversations
@@ -39,21 +40,42 @@ def recognisers(conversations: Conversations) -> tuple[Recogniser, ...]:
     return (Recogniser(b"{", lambda arrival: Lines(conversations, arrival)),)
 
 
-class ClearRefusal(asyncio.Protocol):
-    """Tells a peer in clear that this port wants TLS."""
+def refusal(
+    prefix: bytes,
+    code: ErrorCode,
+    sentence: str,
+    limits: DoorLimits,
+    refused: Callable[[], None] = lambda: None,
+) -> Recogniser:
+    """A peer that begins so is told why it is not served."""
 
-    def __init__(self, arrival: Arrival, limits: DoorLimits) -> None:
+    def protocol(arrival: Arrival) -> asyncio.Protocol:
+        refused()
+        return Refusal(arrival, limits, code, sentence)
+
+    return Recogniser(prefix, protocol)
+
+
+class Refusal(asyncio.Protocol):
+    """Tells a peer in clear why it is not served."""
+
+    def __init__(
+        self, arrival: Arrival, limits: DoorLimits, code: ErrorCode, sentence: str
+    ) -> None:
         self._arrival = arrival
         self._limits = limits
+        self._error = Error(code=code, message=sentence)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The refusal is all there is to say."""
         transport = cast(asyncio.Transport, transport)  # asyncio's promise, uvloop's too
-        error = Error(code=ErrorCode.TLS_REQUIRED, message="This port wants TLS.")
-        transport.write(codec.encode(error) + b"\n")
+        transport.write(codec.encode(self._error) + b"\n")
         transport.write_eof()
         when = asyncio.get_running_loop().time() + self._limits.linger
         self._arrival.set_deadline(when, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Is not looked at."""
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """It has read it, or not."""
