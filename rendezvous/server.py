@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from rendezvous.ice import IceServers
 from rendezvous.program.errors import ProgramError, SettingsError
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.hub import Hub
+from rendezvous.relay.mail import Mail
 from rendezvous.rooms.book import Book, Ice
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.limits import Limits
@@ -37,13 +39,14 @@ from rendezvous.transports.port import Doors, Port
 from rendezvous.transports.proxied import SIGNATURE_1, SIGNATURE_2
 from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
-from rendezvous.wire.identity import Owner, RoomId
+from rendezvous.wire.identity import NodeId, Owner, RoomId
 from rendezvous.wire.messages import ErrorCode
 
 log = logging.getLogger(__name__)
 
 _COME_BACK_AFTER = 1.0  # seconds, for goaway
-_DRAIN_PATIENCE = 3.0  # seconds for sessions under negotiation
+_GO_ELSEWHERE_AFTER = 0.2  # the same, when another node is there already
+_DRAIN_PATIENCE = 3.0  # seconds for sessions under negotiation, and for cameras to move
 
 
 def version() -> str:
@@ -62,6 +65,7 @@ class Server:
     """One rendezvous server. ``start``, then ``drain`` if there is time, then ``stop``.
 
     Without ``settings.state`` and ``settings.redis`` names are remembered in memory only.
+    A ``store`` of one's own comes with the ``mail`` that leads to other nodes, if there are any.
     ``on_failure`` is called when it is not safe to go on: stop, without draining.
     """
 
@@ -72,6 +76,7 @@ class Server:
         limits: Limits | None = None,
         door_limits: DoorLimits | None = None,
         store: Store | None = None,
+        mail: Mail | None = None,
         on_failure: Callable[[ProgramError], None] = _log_failure,
         tick: float = 0.5,
     ) -> None:
@@ -86,15 +91,17 @@ class Server:
         self._proxies = TrustedProxies(settings.trusted_proxy)
         self.gate = Gate(self._door_limits, self._proxies)
         self._policy = room_policy(settings)
+        self._store: Store = store or _store(settings, on_failure)
+        self._mail = mail if store else _mail(settings, on_failure)
         self.core = Core(
             Book(
+                node=NodeId(secrets.token_urlsafe(16)) if self._mail else None,
                 server=f"porthole {version()}",
                 limits=limits,
                 ice=_ice(settings),
                 permits=self._permits,
             )
         )
-        self._store: Store = store or _store(settings, on_failure)
         self._tick = tick
         self._draining = False
         self._running = contextlib.AsyncExitStack()
@@ -110,8 +117,14 @@ class Server:
     async def _start(self) -> None:
         await self._store.start()
         self._running.push_async_callback(self._store.stop)
-        clock = asyncio.get_running_loop().time
-        hub = Hub(self.core, self._store, counters=self.counters, clock=clock, tick=self._tick)
+        hub = Hub(
+            self.core,
+            self._store,
+            counters=self.counters,
+            clock=asyncio.get_running_loop().time,
+            tick=self._tick,
+            mail=self._mail,
+        )
         self._hub = hub
         conversations = Conversations(hub, self._door_limits)
         self._running.push_async_callback(conversations.stop)
@@ -190,9 +203,17 @@ class Server:
         return self._settings.tls_cert is not None
 
     async def drain(self) -> None:
-        """Sends everybody away, and waits for those who are about to connect."""
+        """Sends everybody away, and waits for those who are about to connect.
+
+        If there are other nodes the ports are shut first, so that a proxy leads everybody there.
+        """
         self._draining = True
-        await self._hub.drain(after=_COME_BACK_AFTER, patience=_DRAIN_PATIENCE)
+        after = _COME_BACK_AFTER
+        if self._mail is not None:
+            after = _GO_ELSEWHERE_AFTER
+            for port in self._ports:
+                await port.shut()
+        await self._hub.drain(after=after, patience=_DRAIN_PATIENCE)
 
     async def stop(self) -> None:
         """Closes everything, the last opened first. Idempotent."""
@@ -212,6 +233,15 @@ def _store(settings: Settings, on_failure: Callable[[ProgramError], None]) -> St
         rooms_per_owner=settings.rooms_per_key,
         on_confusion=on_failure,
     )
+
+
+def _mail(settings: Settings, on_failure: Callable[[ProgramError], None]) -> Mail | None:
+    address = redis_address(settings)
+    if address is None:
+        return None
+    from rendezvous.relay.inbox import RedisMail  # noqa: PLC0415
+
+    return RedisMail(address, on_confusion=on_failure)
 
 
 def _ice(settings: Settings) -> Ice:

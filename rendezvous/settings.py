@@ -272,11 +272,14 @@ def _check_redis(chosen: Settings) -> None:
             "Leave one of the two out.",
         )
     if chosen.redis is None and (
-        chosen.redis_password or chosen.redis_password_file or chosen.redis_ca
+        chosen.redis_password
+        or chosen.redis_password_file
+        or chosen.redis_ca
+        or chosen.redis_replicas
     ):
         raise SettingsError(
             "setting_contradicts",
-            "redis_password, redis_password_file and redis_ca mean nothing without redis.",
+            "Other settings of Redis mean nothing without its address.",
             "Name the server with --redis.",
         )
     if chosen.redis is not None:

@@ -121,11 +121,19 @@ class Hub:
             await self._nodes.stop()
 
     async def drain(self, *, after: float, patience: float) -> None:
-        """Sends everybody away; sessions under negotiation have ``patience`` seconds to finish."""
+        """Sends everybody away; sessions under negotiation have ``patience`` seconds to finish.
+
+        So do cameras that can claim at another node before they leave this one.
+        """
         self.hear(DrainBegan(after))
         end = self._clock() + patience
-        while self._core.negotiating and self._clock() < end:  # noqa: ASYNC110  # the core is pure
+        while self._busy and self._clock() < end:  # noqa: ASYNC110  # the core is pure
             await asyncio.sleep(min(self._tick, 0.05))
+
+    @property
+    def _busy(self) -> bool:
+        moving = self._nodes is not None and bool(self._core.held_rooms)
+        return moving or self._core.negotiating
 
     # ── for transports ───────────────────────────────────────────────────────────────────────
 

@@ -82,18 +82,24 @@ class Port:
             return self._host, self._port
         return host_and_port(self._socket.getsockname())
 
-    async def stop(self) -> None:
-        """Accepts no more, and lets go of who has not said yet what it speaks. Idempotent."""
-        tasks = [*self._welcoming, *([self._accepting] if self._accepting else [])]
-        self._accepting = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for sniffer in tuple(self._sniffers):
-            sniffer.abort()
+    async def shut(self) -> None:
+        """Accepts no more; who has come in stays. Idempotent."""
+        accepting, self._accepting = self._accepting, None
+        if accepting is not None:
+            accepting.cancel()
+            await asyncio.gather(accepting, return_exceptions=True)
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    async def stop(self) -> None:
+        """Accepts no more, and lets go of who has not said yet what it speaks. Idempotent."""
+        await self.shut()
+        for task in tuple(self._welcoming):
+            task.cancel()
+        await asyncio.gather(*self._welcoming, return_exceptions=True)
+        for sniffer in tuple(self._sniffers):
+            sniffer.abort()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

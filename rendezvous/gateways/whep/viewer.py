@@ -78,7 +78,7 @@ class Viewer:
         """See relay.sockets.Connection."""
 
     def unseated(self) -> None:
-        """See relay.sockets.Connection; the end of its session is on its way, and it leaves then."""
+        """See relay.sockets.Connection; its session's end is on its way, and it leaves then."""
 
     def close(self) -> None:
         """See relay.sockets.Connection."""
