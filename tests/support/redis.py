@@ -57,9 +57,9 @@ class RedisServer:
 
     def start(self) -> None:
         """Runs, on the same port as before, once it answers."""
-        common = ("--port", str(self.port), "--bind", "127.0.0.1", "--save", "")
-        common += ("--appendonly", "no", "--repl-diskless-sync-delay", "0")
-        command = ("redis-server", *common, *self._options)
+        here = ("--port", str(self.port), "--bind", "127.0.0.1")
+        quick = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+        command = ("redis-server", *here, *quick, *self._options)
         self._process = subprocess.Popen(
             command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -110,7 +110,11 @@ def running_redis(*options: str) -> Iterator[RedisServer]:
 @contextmanager
 def running_shard() -> Iterator[RedisServer]:
     """A Cluster of one shard that has all the slots: it refuses keys that are not in one slot."""
-    with running_redis("--cluster-enabled", "yes") as server, server.client() as client:
+    bus = (
+        "--cluster-port",
+        str(free_port()),
+    )  # else it is 10,000 above the other, which may be none
+    with running_redis("--cluster-enabled", "yes", *bus) as server, server.client() as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, _SLOTS - 1)
         _until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
         yield server
@@ -118,13 +122,19 @@ def running_shard() -> Iterator[RedisServer]:
 
 @contextmanager
 def running_replica(primary: RedisServer) -> Iterator[RedisServer]:
-    """Once the primary counts it."""
+    """Once it gets what is written."""
     with (
         running_redis("--replicaof", f"127.0.0.1 {primary.port}") as replica,
         primary.client() as client,
     ):
-        _until(lambda: "'state': 'online'" in str(client.execute_command("INFO", "replication")))
+        _until(lambda: _copied(client))
         yield replica
+
+
+def _copied(client: redis.Redis) -> bool:
+    client.set("a write", "to be copied", px=1)
+    copies = client.wait(1, 100)
+    return isinstance(copies, int) and copies > 0
 
 
 @contextmanager

@@ -156,6 +156,7 @@ class RedisLink:
             wanted = [call for call in batch if not call.answer.done()]
             if wanted:
                 await self._exchange(client, wanted)
+        await client.close()
         self._refuse_waiting()
 
     async def _exchange(self, client: Client, calls: list[_Call]) -> None:

@@ -89,7 +89,7 @@ class RedisStore:
         """See the contract."""
         outcome, *granted = await self._claim(room, claimant, verifier, may_bind=False)
         if outcome == "unbound":
-            await self._enrol(room, claimant.owner, 2 * self._enrol_ms)
+            await self._reserve(room, claimant.owner)
             outcome, *granted = await self._claim(room, claimant, verifier, may_bind=True)
         if outcome == "taken":
             raise RoomTakenError(room)
@@ -100,7 +100,7 @@ class RedisStore:
         epoch, enrol, *previous = granted[:5]
         self._floor = max(self._floor, int(epoch))
         if enrol == "1":
-            await self._enrol(room, claimant.owner, self._name_ms + self._enrol_ms)
+            await self._enrol(room, claimant.owner)
         return Claimed(
             int(epoch), self._ttl, _holder(previous), frozenset(map(NodeId, granted[5:]))
         )
@@ -116,12 +116,16 @@ class RedisStore:
             durable=True,
         )
 
-    async def _enrol(self, room: RoomId, owner: Owner, milliseconds: int) -> None:
-        outcome, *held = await self._link.run(
-            _ENROL, (keys.of_owner(owner),), keys.tag(room), self._rooms_per_owner, milliseconds
-        )
+    async def _reserve(self, room: RoomId, owner: Owner) -> None:
+        list_, most = (keys.of_owner(owner),), self._rooms_per_owner
+        reply = await self._link.run(_ENROL, list_, keys.tag(room), most, 2 * self._enrol_ms)
+        outcome, *held = reply
         if outcome == "full":
             raise too_many_rooms(int(held[0]))
+
+    async def _enrol(self, room: RoomId, owner: Owner) -> None:
+        list_, lasting = (keys.of_owner(owner),), self._name_ms + self._enrol_ms
+        await self._link.run(_ENROL, list_, keys.tag(room), "", lasting)
 
     async def look_up(self, room: RoomId) -> Binding | None:
         """See the contract."""
@@ -146,7 +150,7 @@ class RedisStore:
         answered = tuple(zip(asked, replies, strict=True))
         for lease, (outcome, *owner) in answered:
             if outcome == "held" and owner[0]:
-                await self._enrol(lease.room, Owner(owner[0]), self._name_ms + self._enrol_ms)
+                await self._enrol(lease.room, Owner(owner[0]))
         return frozenset(lease for lease, (outcome, *_) in answered if outcome == "lost")
 
     async def release(self, lease: Lease) -> None:

@@ -176,6 +176,16 @@ async def test_an_owner_has_a_bounded_number_of_rooms(tested: StoreUnderTest) ->
     await store.claim(OTHER_ROOM, by(ALICE), VERIFIER)
 
 
+async def test_an_owner_asks_for_many_rooms_at_once(store: Store) -> None:
+    """It gets as many as it may have, and not one more."""
+    rooms = [RoomId(f"room-{number}") for number in range(3 * ROOMS)]
+    results = await asyncio.gather(
+        *(store.claim(room, by(connection=room), None) for room in rooms), return_exceptions=True
+    )
+    assert sum(isinstance(result, Claimed) for result in results) == ROOMS
+    assert sum(isinstance(result, TooManyRoomsError) for result in results) == 2 * ROOMS
+
+
 async def test_a_room_that_was_refused_is_not_counted(store: Store) -> None:
     """Whoever asks for many names of others can still have names of its own."""
     others = [RoomId(f"other-{number}") for number in range(ROOMS)]

@@ -270,6 +270,21 @@ async def test_a_room_counts_for_as_long_as_its_camera_is_there(
         await store.claim(RoomId("one-more"), ALICE, None)
 
 
+async def test_an_owners_list_that_was_lost_takes_no_room_from_it(
+    server: RedisServer, store: Store
+) -> None:
+    """What is bound is its owner's, though it has as many others as it may have."""
+    lease = Lease(ROOM, (await store.claim(ROOM, ALICE, None)).epoch)
+    with server.client() as client:
+        client.delete(keys.of_owner(ALICE.owner))
+        client.hset(keys.of_room(ROOM).name, "enrolled", "0")
+    for number in range(ROOMS):
+        await store.claim(RoomId(f"room-{number}"), ALICE, None)
+    assert await store.renew([lease]) == frozenset()
+    with pytest.raises(TooManyRoomsError, match=f"{ROOMS + 1} rooms"):
+        await store.claim(RoomId("one-more"), ALICE, None)
+
+
 # ── Redis is confused ────────────────────────────────────────────────────────────────────────
 
 

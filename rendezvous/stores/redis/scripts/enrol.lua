@@ -1,6 +1,6 @@
 -- A room counts among its owner's, if that has not too many.
 -- KEYS rooms
--- ARGV nonce, room, most, milliseconds that it counts
+-- ARGV nonce, room, most (empty: it is its owner's anyway), milliseconds that it counts
 -- Replies enrolled, or full and how many there are
 local nonce, room, most, ms = unpack(ARGV)
 local time = redis.call('TIME')
@@ -8,7 +8,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local count = redis.call('ZCARD', KEYS[1])
 local known = redis.call('ZSCORE', KEYS[1], room)
-if not known and count >= tonumber(most) then
+if most ~= '' and not known and count >= tonumber(most) then
   return {nonce, 'full', count}
 end
 -- Never shorter than it was, and the key as long as its longest.
