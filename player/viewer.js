@@ -50,6 +50,7 @@ export class Viewer {
       welcomed: () => this.#happened('welcomed'),
       message: (message) => this.#told(message),
       lost: (wasWelcome) => this.#cutOff(wasWelcome),
+      sentAway: () => this.#happened('sentAway'),
     });
   }
 
@@ -155,6 +156,7 @@ export class Viewer {
   #perform = {
     join: () => this.#join(),
     joinAgain: () => this.#retries.plan(() => this.#happened('retryDue')),
+    move: () => this.signalling.move(),
     redial: () => this.signalling.redial(this.#retries.pause(this.#retryAfter)),
     resume: () => this.#resume(),
     hangUp: () => this.#hangUp(),
@@ -194,6 +196,7 @@ export class Viewer {
   #openMedia() {
     if (!this.#joined) return;
     this.#retries.cancel();
+    this.signalling.stay();
     const lost = (/** @type {string} */ code) => this.#happened('mediaLost', { code, message: '' });
     try {
       this.#session = new MediaSession(this.#joined, {

@@ -159,7 +159,7 @@ async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Con
 def refusal(error: Error) -> SignallingError:
     """What the server refused, as an error of ours; time mends only some."""
     mendable = {"store_unavailable", "too_many_connections", "shutting_down", "internal"}
-    mendable |= {"hello_timeout", "idle_timeout", "too_slow", "superseded"}
+    mendable |= {"hello_timeout", "idle_timeout", "too_slow", "superseded", "claim_expired"}
     return SignallingError(
         error.code,
         error.message,

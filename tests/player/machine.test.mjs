@@ -3,12 +3,12 @@ import test from 'node:test';
 
 import { ending, EVENTS, refusal, STATES, step } from '../../player/machine.js';
 
-const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession'];
+const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move'];
 const HAS_MEDIA = new Set(['negotiating', 'playing']);
 const PAIRS = STATES.flatMap((state) => EVENTS.map((event) => ({ state, event, ...step(state, event) })));
 
 test('every pair of state and event leads to a state, with effects that exist', () => {
-  assert.equal(PAIRS.length, 7 * 14);
+  assert.equal(PAIRS.length, 7 * 15);
   for (const { to, effects } of PAIRS) {
     assert.ok(STATES.includes(to));
     for (const effect of effects) assert.ok(EFFECTS.includes(effect), effect);
