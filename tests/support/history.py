@@ -24,6 +24,17 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """A store gave the room to a camera, which may never have heard of it."""
+
+    at: float
+    node: str
+    connection: str
+    room: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Renewed:
     """A store said that the lease of this epoch goes on."""
 
@@ -54,7 +65,7 @@ class Said:
     key: str | None = None
     """A camera's; None: a viewer has spoken."""
     epoch: int = 0
-    """A camera's claim; 0: a viewer has spoken."""
+    """A camera's claim; 0: a viewer has spoken, or a camera that did not know it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class Delivered:
     """A listening camera's; None: a viewer has heard it."""
 
 
-Record: TypeAlias = Claimed | Renewed | Released | Delivered
+Record: TypeAlias = Claimed | Granted | Renewed | Released | Delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,7 @@ def _epochs_grow(history: list[Record], _owners: Owners) -> Iterator[str]:
     """Nobody hears an earlier claim of a room after a later one."""
     newest: dict[tuple[str, str], int] = {}
     for heard in _of(history, Delivered):
-        if heard.said.key is not None:
+        if heard.said.epoch:
             place = heard.connection, heard.room
             if heard.said.epoch < newest.get(place, 0):
                 yield f"{heard.person} heard {heard.said} after epoch {newest[place]}"
@@ -145,19 +156,19 @@ def _epochs_grow(history: list[Record], _owners: Owners) -> Iterator[str]:
 
 def _one_holder(history: list[Record], _owners: Owners) -> Iterator[str]:
     """An epoch of a room is one camera's."""
-    holders: dict[tuple[str, int], tuple[str, str]] = {}
-    for claim in _of(history, Claimed):
-        holder = claim.key, claim.connection
-        first = holders.setdefault((claim.room, claim.epoch), holder)
-        if first != holder:
-            yield f"epoch {claim.epoch} of {claim.room} was given to {first} and to {holder}"
+    holders: dict[tuple[str, int], str] = {}
+    for claim in history:
+        if isinstance(claim, Claimed | Granted):
+            first = holders.setdefault((claim.room, claim.epoch), claim.connection)
+            if first != claim.connection:
+                yield f"epoch {claim.epoch} of {claim.room} was given to two: {first}, and {claim}"
 
 
 def _no_ghosts(history: list[Record], _owners: Owners) -> Iterator[str]:
-    """A node that renews a lease has given it: nobody keeps alive what it never held."""
+    """A node renews what was given to it: nobody keeps alive what it never held."""
     given: set[tuple[str, str, int]] = set()
     for record in history:
-        if isinstance(record, Claimed):
+        if isinstance(record, Claimed | Granted):
             given.add((record.node, record.room, record.epoch))
         elif isinstance(record, Renewed) and not given >= {
             (record.node, record.room, record.epoch)

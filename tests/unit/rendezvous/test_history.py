@@ -8,6 +8,7 @@ from tests.support.history import (
     RULES,
     Claimed,
     Delivered,
+    Granted,
     Owners,
     Record,
     Released,
@@ -42,6 +43,7 @@ ANSWER = Delivered(
 LATER = replace(ANSWER, at=5.0, said=replace(ANSWER.said, epoch=11))
 
 GOOD: list[Record] = [
+    Granted(0.9, "a", "c1", "front", 10),
     CLAIM,
     Renewed(1.5, "a", "front", 10),
     OFFER,
@@ -90,6 +92,10 @@ VIOLATIONS: dict[str, tuple[set[str], list[Record]]] = {
     "a thief claims": ({"right_claim"}, [Claimed(1.0, "a", "c9", "front", "mallory", 12)]),
     "an old camera after the new one": ({"epochs_grow"}, [LATER, ANSWER]),
     "two holders": ({"one_holder"}, [CLAIM, replace(CLAIM, connection="c2", node="b")]),
+    "two holders, and one of them never knew": (
+        {"one_holder"},
+        [Granted(0.9, "b", "c2", "front", 10), CLAIM],
+    ),
     "a ghost": ({"no_ghosts"}, [CLAIM, Renewed(2.0, "b", "front", 10)]),
     "an earlier epoch's ghost": ({"no_ghosts"}, [AGAIN, Renewed(5.0, "b", "front", 10)]),
     "two viewers in one session": (
