@@ -4,6 +4,7 @@ A room's keys are in one slot of a Cluster and its owner's list of rooms is in a
 name is enrolled in the list before it is bound, and what is enrolled in vain counts for two days.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -44,6 +45,7 @@ _GIVE_PLACE = _script("give_place")
 _BEAT = _script("beat")
 _ALIVE = _script("alive")
 
+_SPREAD = 1_000  # epochs: a millisecond of them
 _ENROLMENTS = 30  # in the life of a name: once a day
 
 
@@ -108,11 +110,19 @@ class RedisStore:
     async def _claim(
         self, room: RoomId, claimant: Claimant, verifier: str | None, *, may_bind: bool
     ) -> Reply:
+        # While a clock that stepped back does not lead, two primaries that both believe in
+        # themselves would count the same epochs up.
         return await self._link.run(
             _CLAIM,
             keys.of_room(room)[:3],
             *(claimant.owner, verifier or "", claimant.node, claimant.connection),
-            *(self._floor, int(may_bind), self._ttl_ms, self._name_ms, self._enrol_ms),
+            *(
+                self._floor + secrets.randbelow(_SPREAD),
+                int(may_bind),
+                self._ttl_ms,
+                self._name_ms,
+                self._enrol_ms,
+            ),
             durable=True,
         )
 
