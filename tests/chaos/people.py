@@ -11,6 +11,8 @@ from typing import Protocol
 
 from msgspec import structs
 
+from rendezvous.wire import identity
+from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
@@ -31,7 +33,6 @@ from rendezvous.wire.messages import (
     SourceState,
     Welcome,
 )
-from tests.chaos.sockets import Socket
 from tests.support import history
 from tests.support.history import Delivered, Said
 from tests.support.peers import Key, proven_join, signed_claim
@@ -44,6 +45,21 @@ class Owner:
     name: str
     key: Key
     label: str = ""
+
+    @property
+    def key_room(self) -> RoomId:
+        """The room that nobody else can claim."""
+        return identity.key_room(self.key.spki, self.label)
+
+
+class Line(Protocol):
+    """A connection."""
+
+    def say(self, message: Message) -> None:
+        """Sends a message."""
+
+    def cut(self, *, unnoticed: float = 0.0) -> None:
+        """It is gone; the node learns it after so many seconds."""
 
 
 class World(Protocol):
@@ -60,7 +76,7 @@ class World(Protocol):
 
     def dial(
         self, hear: Callable[[ServerMessage], None], closed: Callable[[], None]
-    ) -> tuple[str, str, Socket] | None:
+    ) -> tuple[str, str, Line] | None:
         """A node, its origin, and a connection to it; None: nobody answers."""
 
     def later(self, seconds: float, what: Callable[[], None]) -> None:
@@ -75,7 +91,7 @@ class Person:
         self.name = name
         self.room = room
         self.node = self.origin = ""
-        self.socket: Socket | None = None
+        self.socket: Line | None = None
         self.welcome: Welcome | None = None
         self._stay = 0  # counts connections: a timer of an earlier one must not cut a later
 

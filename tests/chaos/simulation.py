@@ -45,7 +45,8 @@ KEYS = {
     for number, name in enumerate(("anna", "ben", "mallory"), start=1000)
 }
 _LABEL = "front"
-KEY_ROOM = str(identity.key_room(KEYS["anna"].spki, _LABEL))
+_ANNA = Owner("anna", KEYS["anna"], _LABEL)
+KEY_ROOM = str(_ANNA.key_room)
 OPEN_ROOM = "Garden"
 
 
@@ -229,11 +230,11 @@ class Simulation:
     # ── the run ──────────────────────────────────────────────────────────────────────────────
 
     def _people(self) -> Iterator[Person]:
-        anna, ben, mallory = KEYS["anna"], KEYS["ben"], KEYS["mallory"]
-        yield Camera(self, "front", KEY_ROOM, Owner("anna", anna, _LABEL))
+        ben, mallory = KEYS["ben"], KEYS["mallory"]
+        yield Camera(self, "front", KEY_ROOM, _ANNA)
         yield Camera(self, "garden", OPEN_ROOM, Owner("ben", ben))
         if self.chance.random() < 0.5:
-            yield Camera(self, "front-2", KEY_ROOM, Owner("anna", anna, _LABEL))
+            yield Camera(self, "front-2", KEY_ROOM, _ANNA)
         if self.chance.random() < 0.7:
             yield Thief(self, "thief", KEY_ROOM, Owner("mallory", mallory, _LABEL))
         if self.chance.random() < 0.3:
