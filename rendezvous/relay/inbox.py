@@ -65,14 +65,15 @@ class RedisMail:
         reader = StreamReader(self._address)
         last = BEGINNING
         try:
-            while True:
+            while self._reading is not None:  # a client may swallow a cancellation
                 try:
                     entries = await reader.read(inbox, last)
                     last = entries[-1].id if entries else await self._resume(inbox, last)
-                    _deliver(entries, deliver)
                 except StoreUnavailableError as error:
                     log.debug("The inbox cannot be read: %s", error)
                     await asyncio.sleep(_RETRY)
+                else:
+                    _deliver(entries, deliver)
         finally:
             await reader.close()
 

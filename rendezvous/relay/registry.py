@@ -143,6 +143,7 @@ class Registry:
             return ClaimRefused(question.connection, ErrorCode.TOO_MANY_ROOMS, str(error))
         log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), claimed.epoch)
         self._ttl = claimed.ttl
+        self._renew_at = min(self._renew_at, asked_at + claimed.ttl / _RENEWALS)
         until, interested = self._until(asked_at), self._interested(claimed)
         return RoomClaimed(question.connection, claim, claimed.epoch, until, interested)
 

@@ -43,7 +43,6 @@ def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     room.verifier = fact.claim.verifier
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
-    _announce(book, room, fact)
     _tell_viewers(book, room, fact.claim.source)
     _await_resumes(book, room)
     admit_waiting(book, room)
@@ -54,7 +53,9 @@ def stale(book: Book, fact: RoomClaimed) -> bool:
     return book.newest(RoomId(fact.claim.room)) > fact.epoch
 
 
-def _announce(book: Book, room: Room, fact: RoomClaimed) -> None:
+def announce(book: Book, room: Room, fact: RoomClaimed) -> None:
+    """Other nodes that want to know are told before anything else changes."""
+    room.epoch = fact.epoch
     if book.node is not None:
         nodes = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
         moved = Moved(room=room.id, epoch=room.epoch, node=book.node)

@@ -39,8 +39,10 @@ def found(book: Book, fact: RoomFound) -> None:
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The camera is here: so is everybody who is here for the room."""
+    room = book.room(RoomId(fact.claim.room))
+    cameras.announce(book, room, fact)
     away.leave(book, peer)
-    returning = away.come_home(book, RoomId(fact.claim.room))
+    returning = away.come_home(book, room.id)
     cameras.claimed(book, peer, fact)
     for viewer, resumption in returning:
         book.unseat(viewer)

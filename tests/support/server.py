@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rendezvous.program.settings import convert
+from rendezvous.relay.mail import Mail
 from rendezvous.rooms.limits import Limits
 from rendezvous.server import Server
 from rendezvous.settings import Settings
@@ -41,6 +42,7 @@ async def running_server(
     limits: Limits | None = None,
     door_limits: DoorLimits | None = None,
     store: Store | None = None,
+    mail: Mail | None = None,
     tick: float = 0.02,
     **settings: Any,
 ) -> AsyncIterator[Running]:
@@ -50,7 +52,7 @@ async def running_server(
     doors = door_limits or DoorLimits(
         per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.1
     )
-    server = Server(chosen, limits=limits, door_limits=doors, store=store, tick=tick)
+    server = Server(chosen, limits=limits, door_limits=doors, store=store, mail=mail, tick=tick)
     await server.start()
     try:
         yield Running(server, *server.addresses[0])
