@@ -178,13 +178,13 @@ class RoomKeeper:
     # ── trouble ──────────────────────────────────────────────────────────────────────────────
 
     def _pause_after(self, error: SignallingError) -> float:
+        # All cameras of a server are told the same number.
+        asked = error.retry_after * random.uniform(1.0, 1.5)  # noqa: S311  # spreads load
         if error.code == ErrorCode.SUPERSEDED:
-            return self._pause_for_rival()
+            return max(asked, self._pause_for_rival())
         if error.code != self._reported:
             logger.warning("[%s] %s Trying again.", error.code, error)
         self._reported = error.code
-        # All cameras of a server are told the same number.
-        asked = error.retry_after * random.uniform(1.0, 1.5)  # noqa: S311  # spreads load
         return max(asked, self._nodes.failed())
 
     def _pause_for_rival(self) -> float:

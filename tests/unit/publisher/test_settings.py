@@ -75,6 +75,20 @@ def test_a_server_is_a_host_and_perhaps_a_port(server: str, address: ServerAddre
     assert start("--server", server).addresses == (address,)
 
 
+def test_several_nodes_of_one_service_have_commas_between_them() -> None:
+    nodes = start("--server", "a.example.org, b.example.org:80,[::1]", "--tls").addresses
+    assert nodes == (
+        ServerAddress("a.example.org", 4545, tls=True),
+        ServerAddress("b.example.org", 80, tls=True),
+        ServerAddress("::1", 4545, tls=True),
+    )
+    assert start(PUBLISHER_SERVER="a,b").addresses[1].host == "b"
+    with pytest.raises(SettingsError):
+        start("--server", "a,,b")
+    with pytest.raises(UsageError, match="one address"):
+        read_settings("startWebRTC", ["ersIP=a,b", "source=test:"], {})
+
+
 def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
     assert ServerAddress("2001:db8::7", 4545).origin == "[2001:db8::7]:4545"
 
