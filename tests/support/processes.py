@@ -1,5 +1,6 @@
 """What a running program holds."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -20,3 +21,15 @@ def resident(pid: int) -> int:
     """Its resident memory in bytes."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def processor_seconds(pid: int, *, during: float) -> float:
+    """What it uses of one processor in the next ``during`` seconds."""
+    before = _processor_seconds(pid)
+    await asyncio.sleep(during)
+    return _processor_seconds(pid) - before
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
