@@ -8,10 +8,11 @@ from pathlib import Path
 import redis
 
 from rendezvous.program.errors import ProgramError
-from rendezvous.stores.contract import Store
+from rendezvous.stores.contract import Store, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
 from rendezvous.stores.redis.address import parse
 from rendezvous.stores.redis.store import RedisStore
+from rendezvous.wire.identity import RoomId
 from tests.support.redis import RedisServer
 
 RETENTION = 600.0  # seconds; a month in small
@@ -58,8 +59,21 @@ def unexpected(error: ProgramError) -> None:
 
 
 @asynccontextmanager
+async def opened(
+    url: str, *, on_confusion: Callable[[ProgramError], None] = unexpected, replicas: int = 0
+) -> AsyncIterator[RedisStore]:
+    """A store in Redis, as a node has one."""
+    store = RedisStore(parse(url), replicas=replicas, on_confusion=on_confusion)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+@asynccontextmanager
 async def in_redis(server: RedisServer) -> AsyncIterator[StoreUnderTest]:
-    """The store of many nodes, in a server that has nothing else in it."""
+    """The store of many nodes, in a server that is emptied first."""
     with server.client() as client:
         client.flushall()
     store = RedisStore(
@@ -98,3 +112,12 @@ def _age(client: redis.Redis, key: str, milliseconds: int) -> None:
     assert isinstance(left, int)
     assert left > 0, f"{key} lives for ever"
     client.pexpire(key, left - milliseconds)
+
+
+async def answers(store: Store) -> bool:
+    """Whether it can be asked."""
+    try:
+        await store.look_up(RoomId("any"))
+    except StoreUnavailableError:
+        return False
+    return True

@@ -6,6 +6,7 @@
 * Whatever goes wrong, the connection is not used again; its replies could be another call's.
 """
 
+import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -71,7 +72,8 @@ class Client:
             await sentinel.aclose()
 
     async def _drop(self) -> None:
-        await self._redis.connection_pool.disconnect()
+        with contextlib.suppress(RedisError, OSError):  # it is being closed for an error already
+            await self._redis.connection_pool.disconnect()
 
 
 def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:

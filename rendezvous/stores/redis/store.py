@@ -45,7 +45,7 @@ _GIVE_PLACE = _script("give_place")
 _BEAT = _script("beat")
 _ALIVE = _script("alive")
 
-_SPREAD = 1_000  # epochs: a millisecond of them
+_SPREAD = 1_000  # epochs: a millisecond's, so that a clock that is behind catches up
 _ENROLMENTS = 30  # in the life of a name: once a day
 
 
@@ -110,19 +110,14 @@ class RedisStore:
     async def _claim(
         self, room: RoomId, claimant: Claimant, verifier: str | None, *, may_bind: bool
     ) -> Reply:
-        # While a clock that stepped back does not lead, two primaries that both believe in
-        # themselves would count the same epochs up.
+        # Two primaries that both believe in themselves, with clocks that stepped back, must not
+        # count the same epochs up.
+        step = 1 + secrets.randbelow(_SPREAD)
         return await self._link.run(
             _CLAIM,
             keys.of_room(room)[:3],
             *(claimant.owner, verifier or "", claimant.node, claimant.connection),
-            *(
-                self._floor + secrets.randbelow(_SPREAD),
-                int(may_bind),
-                self._ttl_ms,
-                self._name_ms,
-                self._enrol_ms,
-            ),
+            *(self._floor, step, int(may_bind), self._ttl_ms, self._name_ms, self._enrol_ms),
             durable=True,
         )
 
