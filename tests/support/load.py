@@ -19,12 +19,15 @@ from typing import Any
 
 import uvloop
 
-from tests.support import load_runs
-from tests.support.load_runs import Control
+from tests.support.load_fleet import fleet
+from tests.support.load_runs import Control, claims, hold, pairs, peer_pairs
 from tests.support.load_script import Address
 
 _ROOT = Path(__file__).parents[2]
 _PATIENCE = 120.0  # seconds for a report
+_SCRIPTS: dict[str, Callable[..., Awaitable[None]]] = {
+    run.__name__: run for run in (hold, pairs, peer_pairs, claims, fleet)
+}
 
 
 @dataclass
@@ -93,7 +96,9 @@ async def _main(script: str, parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         if name.endswith("address"):
             parameters[name] = Address(**value)
-    run: Callable[..., Awaitable[None]] = getattr(load_runs, script)
+        elif name.endswith("addresses"):
+            parameters[name] = [Address(**each) for each in value]
+    run: Callable[..., Awaitable[None]] = _SCRIPTS[script]
     control: Control = _Pipe(reader)
     await run(control, **parameters)
 

@@ -188,3 +188,30 @@ async def _measure(
     await measured.run(rate, seconds)
     measured.report(control)
     await control.told()
+
+
+# ── claims ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def claims(
+    control: Control, *, address: Address, connections: int, rounds: int, at_once: int
+) -> None:
+    """So many claims are under way at any time; each connection makes its own again and again."""
+    peers = []
+    for number in range(connections):
+        talker = await address.lines()
+        welcome = await load_script.greet(talker)
+        peers.append((talker, load_script.claim_of(welcome, address, f"Claimed{number}")))
+    times: list[float] = []
+    waiting = iter([peer for _ in range(rounds) for peer in peers])
+
+    async def worker() -> None:
+        for talker, claim in waiting:
+            began = time.perf_counter()
+            await load_script.claim_again(talker, claim)
+            times.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    control.say(times=times, seconds=time.perf_counter() - began)
+    await control.told()

@@ -5,10 +5,11 @@ Every answer names its room or peer, and who asked checks it: a load that runs i
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ import msgspec
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     Answer,
+    Claim,
     Claimed,
     Error,
     Hello,
@@ -31,7 +33,7 @@ from tests.support import load_peers
 from tests.support.load_peers import DEADLINE, Gone, Talker
 from tests.support.peers import SDP, Key, proven_join, signed_claim
 
-KEY = Key()  # one key holds all rooms: the server's limit is raised for the load
+_KEYS = 512  # hold all rooms of a load, as many each as a big house has
 
 _M = TypeVar("_M")
 
@@ -70,6 +72,17 @@ class Address:
         return await load_peers.frames(self.host, self.port, target, self.tls)
 
 
+@cache
+def key_of(room: str) -> Key:
+    """Whose the room is: in this process always the same key."""
+    return _key(zlib.crc32(room.encode()) % _KEYS)
+
+
+@cache
+def _key(_number: int) -> Key:
+    return Key()
+
+
 # ── Porthole ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -97,18 +110,22 @@ async def greet(talker: Talker) -> Welcome:
     return await hear(talker, Welcome)
 
 
-async def claim(talker: Talker, address: Address, room: str) -> Claimed:
-    """Becomes the room's camera."""
-    welcome = await greet(talker)
+def claim_of(welcome: Welcome, address: Address, room: str) -> Claim:
+    """A signed claim for this connection."""
     origin = f"{address.host}:{address.port}"
-    say(talker, signed_claim(welcome, KEY, room=room, origin=origin))
-    return await hear(talker, Claimed)
+    return signed_claim(welcome, key_of(room), room=room, origin=origin)
+
+
+async def claim_again(talker: Talker, claim: Claim) -> None:
+    """Makes the claim, for the first time or not."""
+    say(talker, claim)
+    await hear(talker, Claimed)
 
 
 async def camera(address: Address, room: str, *, websocket: bool = False) -> Talker:
     """A camera that holds its room."""
     async with _closed_on_failure(address, websocket=websocket) as talker:
-        await claim(talker, address, room)
+        await claim_again(talker, claim_of(await greet(talker), address, room))
         return talker
 
 
