@@ -6,6 +6,7 @@
 * Whatever goes wrong, the connection is not used again; its replies could be another call's.
 """
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ Command: TypeAlias = tuple[str | int, ...]
 
 TIMEOUT = 1.0  # seconds for a connection to be made, and for a reply
 _SENTINEL_TIMEOUT = 0.3  # seconds; another one may know
+_AGAIN = 0.1  # seconds until a task is cancelled once more
 _SENTINEL: Callable[..., Sentinel] = Sentinel  # whose own declaration has no types
 
 
@@ -74,6 +76,18 @@ class Client:
     async def _drop(self) -> None:
         with contextlib.suppress(RedisError, OSError):  # it is being closed for an error already
             await self._redis.connection_pool.disconnect()
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancels a task that talks to Redis until it ends: redis-py swallows a cancellation at times.
+
+    What it raised or returned is nobody's.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_AGAIN)
+    if not task.cancelled():
+        task.exception()  # or asyncio complains that it was never retrieved
 
 
 def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:

@@ -7,7 +7,6 @@ been swapped, nothing that was read can be trusted, and the link is dead: the pr
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from rendezvous.program.errors import ProgramError, ProtocolError
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
-from rendezvous.stores.redis.client import Client, Command
+from rendezvous.stores.redis.client import Client, Command, end
 from rendezvous.stores.redis.script import Script
 
 log = logging.getLogger(__name__)
@@ -93,9 +92,7 @@ class RedisLink:
         """Whoever still waits is told that the store is away. Idempotent."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
+            await end(worker)
         client, self._client = self._client, None
         if client is not None:
             await client.close()

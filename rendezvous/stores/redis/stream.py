@@ -1,11 +1,12 @@
 """The end of a stream, waited for on a connection of its own: a call that blocks delays others."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
-from rendezvous.stores.redis.client import TIMEOUT, Client
+from rendezvous.stores.redis.client import TIMEOUT, Client, end
 
 BEGINNING = "0-0"  # before the first entry
 
@@ -31,9 +32,13 @@ class StreamReader:
 
         Raises StoreUnavailableError.
         """
-        reply = await self._client.command(
-            *("XREAD", "COUNT", most, "BLOCK", self._block_ms, "STREAMS", stream, after)
-        )
+        command = ("XREAD", "COUNT", most, "BLOCK", self._block_ms, "STREAMS", stream, after)
+        exchange = asyncio.create_task(self._client.command(*command))
+        try:
+            reply = await asyncio.shield(exchange)
+        except asyncio.CancelledError:
+            await end(exchange)
+            raise
         if not reply:
             return []
         ((name, entries),) = reply

@@ -130,6 +130,18 @@ async def test_a_claim_whose_answer_was_lost_is_asked_for_again(
     assert await epoch_of(store, "camera") == claimed.epoch
 
 
+async def test_it_stops_at_any_moment(server: RedisServer) -> None:
+    """Redis's client swallows a cancellation now and then; nobody waits for it for ever."""
+    chance = random.Random(3)
+    for _ in range(50):
+        async with asyncio.timeout(5), opened(server.url) as store:
+            asked = [asyncio.create_task(store.look_up(ROOM)) for _ in range(3)]
+            for _ in range(chance.randrange(40)):
+                await asyncio.sleep(0)
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(a is None or isinstance(a, StoreUnavailableError | Binding) for a in answers)
+
+
 # ── Redis goes away ──────────────────────────────────────────────────────────────────────────
 
 
