@@ -82,7 +82,8 @@ def _signed(
 
 async def _expect(connection: Connection, kind: type[M]) -> M:
     try:
-        message = await asyncio.wait_for(connection.receive(), ANSWER_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            message = await connection.receive()
     except TimeoutError:
         raise SignallingError("server_silent", "The rendezvous does not answer.") from None
     if isinstance(message, Error):

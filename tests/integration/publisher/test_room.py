@@ -263,6 +263,26 @@ async def test_what_time_cannot_mend_ends_it(key: CameraKey) -> None:
                 await asyncio.wait_for(task, 5)
 
 
+async def test_whoever_is_stopped_while_nobody_answers_stops(key: CameraKey) -> None:
+    """Also at the very moment when an attempt ends: a lost cancellation would dial for ever."""
+    async with two_nodes() as (node, _):
+        await node.kill()
+        place, guests = Place((node.address,), None, key, Room("MyRoom", "", None)), Guests()
+        tasks = [
+            asyncio.create_task(
+                RoomKeeper(
+                    place, guests, source=lambda: LIVE, keep_alive=True, on_claimed=print
+                ).run()
+            )
+            for _ in range(100)
+        ]
+        for task in tasks:
+            await asyncio.sleep(0)  # each is met at another moment of its attempt
+            task.cancel()
+        done, _ = await asyncio.wait(tasks, timeout=5.0)
+        assert len(done) == len(tasks)
+
+
 async def test_a_drained_server_is_left_for_another_one(key: CameraKey) -> None:
     """The real ones: the room is held all the time."""
     async with running_server() as first, running_server() as second:

@@ -1,6 +1,7 @@
 """The publisher's conversation with a real rendezvous, and with what is none."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -125,6 +126,15 @@ async def test_a_host_that_cannot_be_one_is_named() -> None:
         await connect(ServerAddress("a..b", 4545), None)
     assert caught.value.code == "server_malformed"
     assert not caught.value.retry
+
+
+async def test_a_connection_notices_a_network_that_is_gone(key: CameraKey) -> None:
+    """TCP ends it after 20 s without an acknowledgement, and asks an idle peer every few."""
+    async with running_server() as server, taken(server, key) as (connection, _):
+        end = connection._writer.get_extra_info("socket")
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
 
 
 async def test_saying_something_on_a_dead_connection_says_that_it_is_lost(key: CameraKey) -> None:
