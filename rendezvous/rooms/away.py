@@ -165,7 +165,7 @@ def set_adrift(book: Book, peer: Peer) -> None:
     if place.resumption() is not None:
         place.node, place.seat = None, next(book.seats)
         place.until = book.now + book.limits.kept
-        if place.session is not None:
+        if place.session is not None and place.seated:  # else nobody has checked its secret yet
             book.tell(peer.id, place.room, Presence(session=place.session, present=False))
         book.effects.append(SeekRoom(place.room))
     else:
@@ -186,7 +186,7 @@ def due(book: Book, fact: AdriftDue) -> None:
     place = peer.away if peer is not None else None
     if peer is None or place is None or place.until is None or place.until > book.now:
         return
-    if place.session is not None:
+    if place.session is not None and place.seated:
         end = End(session=place.session, reason=EndReason.CAMERA_GONE)
         book.tell(peer.id, place.room, end)
     book.come_back(peer)

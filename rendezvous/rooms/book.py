@@ -215,7 +215,7 @@ class Book:
         """The viewers whose places are here: those that wait, and members of sessions."""
         members = (session.members[Role.VIEWER] for session in room.sessions.values())
         here = (*room.waiting, *(member for member in members if member is not None))
-        return [self.peers[connection] for connection in here]
+        return [self.peers[connection] for connection in dict.fromkeys(here)]
 
     def newest(self, room: RoomId) -> int:
         """The newest epoch of the room that this node has seen; 0: none."""

@@ -6,7 +6,7 @@ from rendezvous.rooms import conversations, takeovers, viewers
 from rendezvous.rooms.actions import Happening
 from rendezvous.rooms.admission import RefusalError, may_join, owner_of, require_entry
 from rendezvous.rooms.book import Book
-from rendezvous.rooms.effects import ClaimRoom, Post, ReleaseRoom
+from rendezvous.rooms.effects import ClaimRoom, Drop, Post, ReleaseRoom
 from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomClaimed
 from rendezvous.rooms.letters import Moved
@@ -44,6 +44,7 @@ def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
     _tell_viewers(book, room, fact.claim.source)
+    _forget_kept(book, room)
     _await_resumes(book, room)
     admit_waiting(book, room)
 
@@ -77,6 +78,13 @@ def superseded(book: Book, room: Room) -> None:
         book.refuse(earlier, ErrorCode.SUPERSEDED, CLAIMED_ELSEWHERE)
         gone(book, earlier, released=False)
         book.close(earlier)
+
+
+def _forget_kept(book: Book, room: Room) -> None:
+    # What cameras said to absent viewers under earlier claims would come after this one's words.
+    for session in room.sessions.values():
+        book.effects += [Drop("stale_epoch")] * len(session.kept[Role.VIEWER])
+        session.kept[Role.VIEWER].clear()
 
 
 def _await_resumes(book: Book, room: Room) -> None:
