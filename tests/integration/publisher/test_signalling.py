@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -157,9 +157,10 @@ async def test_a_server_without_tls_is_named() -> None:
 async def something_else(answer: bytes) -> AsyncIterator[ServerAddress]:
     """A server that says this to whoever calls."""
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
-        await writer.drain()
+        with suppress(ConnectionError):
+            await reader.read(1000)  # what is closed with unread input is reset, answer and all
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
