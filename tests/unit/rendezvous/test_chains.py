@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rendezvous.rooms.admission import RefusalError, owner_of
-from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.chains import Chain
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.signatures import SignatureError, verify
 from rendezvous.wire import codec, identity
 from rendezvous.wire.identity import ConnectionId, Owner
