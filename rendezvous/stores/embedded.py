@@ -15,10 +15,9 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from rendezvous.program.errors import UnavailableError
 from rendezvous.stores.contract import (
@@ -35,14 +34,12 @@ from rendezvous.stores.contract import (
     StoreUnavailableError,
     too_many_rooms,
 )
+from rendezvous.stores.lane import Lane
 from rendezvous.stores.leases import Leases
 from rendezvous.wire.identity import NodeId, Owner, RoomId
 
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
-
-_BUSY = 0.5  # seconds for somebody else's lock: a backup is short, and peers wait for the answer
 _SEE_EVERY = 60.0  # seconds; a card of flash memory need not be written at every renewal
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -58,50 +55,6 @@ CREATE INDEX IF NOT EXISTS room_owner ON room (owner);
 CREATE TABLE IF NOT EXISTS floor (epoch INTEGER NOT NULL);  -- one row: the highest ever given
 INSERT INTO floor SELECT 0 WHERE NOT EXISTS (SELECT * FROM floor);
 """
-
-
-class _Lane:
-    """A thread with a connection of its own to the database: what it is asked is done in order."""
-
-    def __init__(self, name: str) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._database: sqlite3.Connection | None = None
-
-    async def open(self, path: Path | None, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        """Connects; raises what ``prepare`` does, and sqlite3.Error."""
-        await self._on_thread(lambda: self._open(path, prepare))
-
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Does the work in a transaction; raises StoreUnavailableError when it cannot be done."""
-        return await self._on_thread(lambda: self._guarded(work))
-
-    async def close(self) -> None:
-        """Gives the connection and the thread back."""
-        await self._on_thread(self._close)
-        self._thread.shutdown(wait=False)
-
-    async def _on_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    # ── on the thread ────────────────────────────────────────────────────────────────────────
-
-    def _open(self, path: Path | None, prepare: Callable[[sqlite3.Connection], None]) -> None:
-        self._database = sqlite3.connect(path or ":memory:", timeout=_BUSY)
-        prepare(self._database)
-
-    def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        if self._database is None:
-            raise StoreUnavailableError("The store is not open.")
-        try:
-            with self._database:
-                return work(self._database)
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(str(error)) from error
-
-    def _close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
 
 
 class EmbeddedStore:
@@ -129,8 +82,8 @@ class EmbeddedStore:
         self._leases = Leases(ttl)
         self._see_at = 0.0
         self._lock: IO[bytes] | None = None
-        self._writer: _Lane | None = None
-        self._reader: _Lane | None = None
+        self._writer: Lane | None = None
+        self._reader: Lane | None = None
 
     async def start(self) -> None:
         """Opens the file; raises UnavailableError when it is in use or cannot be used."""
@@ -151,10 +104,10 @@ class EmbeddedStore:
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._take_lock(self._path.with_name(f"{self._path.name}.lock"))
-        self._writer = self._reader = _Lane("store")
+        self._writer = self._reader = Lane("store")
         await self._writer.open(self._path, _prepare)
         if self._path is not None:  # in memory every connection would have a database of its own
-            self._reader = _Lane("store-reader")
+            self._reader = Lane("store-reader")
             await self._reader.open(self._path, lambda _database: None)
 
     async def stop(self) -> None:
@@ -317,7 +270,7 @@ class EmbeddedStore:
         )
 
 
-def _open_lane(lane: _Lane | None) -> _Lane:
+def _open_lane(lane: Lane | None) -> Lane:
     if lane is None:
         raise StoreUnavailableError("The store is not open.")
     return lane
