@@ -180,6 +180,8 @@ def _claim_refused(book: Book, fact: ClaimRefused) -> None:
 
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
+    if peer is not None and peer.far is not None and not book.is_stranger(peer):
+        return  # the question was asked for an earlier seat of the same connection
     if peer is not None and _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
         _give_up_resumes(book, peer)
         if (home := homes.elsewhere(book, fact)) is not None:
