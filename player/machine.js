@@ -16,11 +16,11 @@
 /**
  * @typedef {'started' | 'stopped' | 'welcomed' | 'unreachable' | 'disconnected' | 'cameraAwaited'
  *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded'
- *   | 'mediaConnected' | 'mediaLost' | 'incapable'} Event
+ *   | 'sentAway' | 'mediaConnected' | 'mediaLost' | 'incapable'} Event
  */
 /**
  * @typedef {'join' | 'joinAgain' | 'redial' | 'resume' | 'hangUp' | 'openMedia' | 'closeMedia'
- *   | 'endSession'} Effect
+ *   | 'endSession' | 'move'} Effect
  */
 /** @typedef {{ to: State, effects: readonly Effect[] }} Transition */
 
@@ -41,6 +41,7 @@ export const EVENTS = [
   'rejected', // never, as things are
   'forgotten', // the rendezvous keeps our session no longer
   'sessionEnded', // it is over, for media too
+  'sentAway', // the rendezvous will go: another connection may take this one's place
   'mediaConnected', // ICE and DTLS are through
   'mediaLost', // they are gone, or never came
   'incapable', // this browser cannot play what the camera sends
@@ -72,6 +73,8 @@ const TABLE = {
   waiting: {
     stopped: go('idle', 'hangUp'),
     disconnected: go('joining'),
+    sentAway: go('waiting', 'move'),
+    welcomed: go('waiting', 'join'),
     admitted: go('negotiating', 'openMedia'),
     // The server lets a viewer wait for 120 s and then has it ask again.
     refused: go('joining', 'joinAgain'),
@@ -93,6 +96,7 @@ const TABLE = {
   },
   playing: {
     stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
+    sentAway: go('playing', 'move'),
     welcomed: go('playing', 'resume'),
     // Without a session this connection would be closed as never admitted; media needs none.
     forgotten: go('playing', 'hangUp'),

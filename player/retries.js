@@ -24,9 +24,14 @@ export class Retries {
     clearTimeout(this.#timer);
   }
 
-  /** The pause after a refusal, in milliseconds. @param {number} atLeast what the server asked for */
+  /**
+   * The pause after a refusal, in milliseconds: up to half as much again as the server asked for,
+   * which it asked of all its viewers.
+   *
+   * @param {number} atLeast
+   */
   pause(atLeast) {
-    return Math.max(atLeast, this.#backoff.next());
+    return Math.max(atLeast * (1 + Math.random() / 2), this.#backoff.next());
   }
 
   /** It worked: the next loss is a first one. */

@@ -1,16 +1,15 @@
 /**
- * The connection to the rendezvous: opened, greeted, kept alive, and opened again when it is lost.
+ * The connection to the rendezvous: opened, opened again when it is lost, and exchanged for another
+ * one, before it is let go, when the server says that it will go.
  *
  * The owner says `dial` once and hears of every greeting, message and loss; until it says `hangUp`
  * a lost connection is replaced after a jittered pause.
  */
 
 import { Backoff } from './backoff.js';
+import { Line } from './line.js';
 import * as wire from './wire.js';
 
-const WELCOME_WITHIN = 10_000; // ms; a phone that wakes up may need several seconds for TLS
-const ASK_AFTER = 5_000; // ms of silence (PROTOCOL.md §3)
-const GIVE_UP_AFTER = 15_000; // ms of silence
 const FIRST_PAUSE = 300; // ms
 const LONGEST_PAUSE = 5_000; // ms
 
@@ -19,20 +18,20 @@ const LONGEST_PAUSE = 5_000; // ms
  *   welcomed: () => void,
  *   message: (message: wire.ServerMessage) => void,
  *   lost: (wasWelcome: boolean) => void,
+ *   sentAway: () => void,
  * }} Listener
  */
 
 export class Signalling {
-  /** @type {WebSocket | null} */
-  #socket = null;
-  /** @type {wire.Welcome | null} */
-  #welcome = null;
+  /** The one that messages go to. @type {Line | null} */
+  #line = null;
+  /** One that will take its place. @type {Line | null} */
+  #next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #redial;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #watch;
-  #heard = 0;
-  /** The pause that a goaway asked for. @type {number | null} */
+  #dialling;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #moving;
+  /** The pause that a goaway asked for, in milliseconds. @type {number | null} */
   #after = null;
   #backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
 
@@ -47,20 +46,14 @@ export class Signalling {
 
   /** What the server said to this connection; null as long as there is none to speak on. */
   get welcome() {
-    return this.#welcome;
+    return this.#line?.welcome ?? null;
   }
 
   /** Connects now, unless a connection is there or on its way. */
   dial() {
-    if (this.#socket) return;
-    clearTimeout(this.#redial);
-    const socket = new WebSocket(this.url);
-    this.#socket = socket;
-    this.#heard = Date.now();
-    socket.onopen = () => socket.send(JSON.stringify(wire.hello()));
-    socket.onmessage = ({ data }) => this.#received(data);
-    socket.onclose = () => this.#lost();
-    this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
+    if (this.#line) return;
+    clearTimeout(this.#dialling);
+    this.#line = this.#open();
     globalThis.addEventListener?.('online', this.#online);
   }
 
@@ -72,65 +65,92 @@ export class Signalling {
 
   /** Idempotent; nothing is heard of the connection afterwards. */
   hangUp() {
-    clearTimeout(this.#redial);
+    clearTimeout(this.#dialling);
     globalThis.removeEventListener?.('online', this.#online);
     this.#drop();
   }
 
   /** Says it if there is somebody to say it to. @param {wire.ClientMessage} message */
   send(message) {
-    if (this.#welcome) this.#socket?.send(JSON.stringify(message));
+    this.#line?.send(message);
   }
 
-  /** @param {unknown} data */
-  #received(data) {
-    this.#heard = Date.now();
-    const message = wire.parse(data);
-    if (message?.type === 'welcome') this.#greeted(message);
-    else if (message?.type === 'ping') this.send(wire.pong());
-    else if (message?.type === 'goaway') this.#after = message.after * 1000;
-    else if (message && message.type !== 'pong') this.listener.message(message);
+  /** Opens another connection; this one is let go when the other is greeted. */
+  move() {
+    clearTimeout(this.#moving);
+    // All viewers of a server hear the same goaway, and this server can still be used so long.
+    this.#moveIn(Math.random() * (this.#after ?? 0));
   }
 
-  /** @param {wire.Welcome} welcome */
-  #greeted(welcome) {
-    this.#welcome = welcome;
+  /** What is under way on this connection would be lost with it: it is kept while it lasts. */
+  stay() {
+    clearTimeout(this.#moving);
+    this.#next?.close();
+    this.#next = null;
+  }
+
+  #open() {
+    return new Line(this.url, {
+      welcomed: (line) => this.#greeted(line),
+      message: (line, message) => this.#told(line, message),
+      lost: (line, wasWelcome) => (line === this.#line ? this.#lost(wasWelcome) : this.#moveLater()),
+    });
+  }
+
+  /** @param {Line} line */
+  #greeted(line) {
+    if (line !== this.#line) {
+      this.#line?.close();
+      this.#line = line;
+      this.#next = this.#after = null;
+    }
     this.#backoff.reset();
     this.listener.welcomed();
   }
 
-  /** A socket may die without a word, a server may stop to answer: silence tells. */
-  #listen() {
-    const silence = Date.now() - this.#heard;
-    if (silence >= (this.#welcome ? GIVE_UP_AFTER : WELCOME_WITHIN)) this.#lost();
-    else if (silence >= ASK_AFTER) this.send(wire.ping());
+  /** @param {Line} line @param {wire.ServerMessage} message */
+  #told(line, message) {
+    if (line !== this.#line) return; // a server that takes nobody says so, and closes
+    if (message.type !== 'goaway') return this.listener.message(message);
+    this.#after = message.after * 1000;
+    this.listener.sentAway();
   }
 
-  #lost() {
-    const wasWelcome = this.#welcome !== null;
+  /** @param {boolean} wasWelcome */
+  #lost(wasWelcome) {
+    const next = this.#next;
+    this.#next = null;
     this.#drop();
-    this.#dialIn(this.#after === null ? this.#backoff.next() : jittered(this.#after));
+    if (next) this.#line = next; // it is on its way already
+    else this.#dialIn(this.#after === null ? this.#backoff.next() : jittered(this.#after));
     this.#after = null;
     this.listener.lost(wasWelcome);
   }
 
+  #moveLater() {
+    this.#next = null;
+    this.#moveIn(this.#backoff.next());
+  }
+
+  /** @param {number} pause milliseconds */
+  #moveIn(pause) {
+    this.#moving = setTimeout(() => (this.#next = this.#open()), pause);
+  }
+
   #drop() {
-    clearInterval(this.#watch);
-    const socket = this.#socket;
-    this.#socket = this.#welcome = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.stay();
+    this.#line?.close();
+    this.#line = null;
   }
 
   /** @param {number} pause milliseconds */
   #dialIn(pause) {
-    clearTimeout(this.#redial);
-    this.#redial = setTimeout(() => this.dial(), pause);
+    clearTimeout(this.#dialling);
+    this.#dialling = setTimeout(() => this.dial(), pause);
   }
 
   /** The network is back: do not sit out the pause, and see whether the old socket outlived it. */
-  #online = () => (this.#socket ? this.send(wire.ping()) : this.dial());
+  #online = () => (this.#line ? this.send(wire.ping()) : this.dial());
 }
 
 /** All viewers of a server hear the same goaway. @param {number} pause */

@@ -53,6 +53,7 @@ export class Viewer {
       welcomed: () => this.#happened('welcomed'),
       message: (message) => this.#told(message),
       lost: (wasWelcome) => this.#cutOff(wasWelcome),
+      sentAway: () => this.#happened('sentAway'),
     });
   }
 
@@ -169,6 +170,7 @@ export class Viewer {
   #perform = {
     join: () => this.#join(),
     joinAgain: () => this.#retries.plan(() => this.#happened('retryDue')),
+    move: () => this.signalling.move(),
     redial: () => this.signalling.redial(this.#retries.pause(this.#retryAfter)),
     resume: () => this.#resume(),
     hangUp: () => this.#hangUp(),
@@ -216,6 +218,7 @@ export class Viewer {
 
   /** @param {wire.Leg} leg */
   #openSession(leg) {
+    this.signalling.stay();
     try {
       this.#session = new MediaSession(/** @type {wire.Joined} */ (this.#joined), leg, {
         say: (message) => this.signalling.send(message),

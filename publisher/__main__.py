@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import av.logging
 
+from publisher import identity_command
 from publisher.identity import Keyring
 from publisher.media.outlets import Transcode
 from publisher.rtc import private
@@ -16,7 +17,8 @@ from publisher.signalling.claiming import Room
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.supervisor import daemon
-from publisher.supervisor.camera import Camera, Place
+from publisher.supervisor.camera import Camera
+from publisher.supervisor.room import Place
 from publisher.whip.endpoint import Endpoint
 from rendezvous.program import logs
 from rendezvous.program.errors import ProgramError, SettingsError, UsageError
@@ -24,6 +26,7 @@ from rendezvous.program.errors import ProgramError, SettingsError, UsageError
 USAGE = f"""\
 usage: publisher start [flags]             stream a camera; publisher start --help
        publisher startWebRTC key=value …   the same in EvoStream's words
+       publisher identity [action]         show, back up or rotate the camera's key
 
 {EXAMPLES}"""
 
@@ -34,6 +37,9 @@ def main() -> None:
         command, words = _command(sys.argv[1:])
         if command == "help":
             print(USAGE)  # noqa: T201
+            return
+        if command == "identity":
+            identity_command.run(words, os.environ)
             return
         _serve(read_settings(command, words, os.environ))
     except ProgramError as error:
@@ -46,7 +52,7 @@ def main() -> None:
 def _command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     if not words or words[0] in ("help", "-h", "--help"):
         return "help", ()
-    known = {name.lower(): name for name in ("start", "startWebRTC")}
+    known = {name.lower(): name for name in ("start", "startWebRTC", "identity")}
     if words[0].lower() not in known:
         raise UsageError("usage", f"There is no command '{words[0]}'.", "See publisher help")
     return known[words[0].lower()], words[1:]
@@ -93,7 +99,7 @@ def _place(settings: Settings, camera: CameraSettings) -> Place:
         "" if camera.room else camera.label,
         None if camera.public else keyring.viewer_secret(name),
     )
-    return Place(settings.address, _tls(settings), key, room)
+    return Place(settings.addresses, _tls(settings), key, room)
 
 
 def _endpoint(camera: CameraSettings) -> Endpoint:

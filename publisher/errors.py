@@ -19,11 +19,23 @@ class UnplayableError(PublisherError):
 
 
 class SignallingError(PublisherError):
-    """The rendezvous does not answer or refuses; ``retry`` tells whether time may mend it."""
+    """The rendezvous does not answer or refuses.
 
-    def __init__(self, code: str, sentence: str, cure: str = "", *, retry: bool = True) -> None:
+    ``retry`` tells whether time may mend it, ``retry_after`` how many seconds the server asks for.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        sentence: str,
+        cure: str = "",
+        *,
+        retry: bool = True,
+        retry_after: float = 0.0,
+    ) -> None:
         super().__init__(code, sentence, cure)
         self.retry = retry
+        self.retry_after = retry_after
 
 
 class WhipError(PublisherError):

@@ -28,6 +28,9 @@ def flags_of(words: Sequence[str]) -> list[str]:
     given = dict(_word(word) for word in words)
     flags = []
     host, port = given.pop("ersip", ""), given.pop("ersport", "")
+    if "," in host:
+        cure = "publisher start --server takes several, with commas between them."
+        raise UsageError("usage", "ersIP is one address.", cure)
     if host or port:
         host = f"[{host}]" if ":" in host else host or "127.0.0.1"
         flags += ["--server", f"{host}:{port}" if port else host]

@@ -29,6 +29,7 @@ AUDIO = ("auto", "aac")
 EXAMPLES = """\
 examples:
   publisher start --server watch.example.org --tls --source rtsp://camera.lan/stream1
+  publisher start --server a.example.org,b.example.org --tls --source test:
   publisher start --server 127.0.0.1 --room FrontDoor --source test:
   publisher startWebRTC ersIP=127.0.0.1 ersPort=4545 roomID=FrontDoor source=rtsp://camera.lan/1
   PUBLISHER_SOURCE_PASSWORD=… publisher start --source rtsp://camera.lan/1 --source-user admin
@@ -96,8 +97,9 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
     server: Annotated[
         str,
         option(
-            "the rendezvous, port 4545 unless said (127.0.0.1; with --whip: none)",
-            metavar="HOST[:PORT]",
+            "the rendezvous, port 4545 unless said (127.0.0.1; with --whip: none); several "
+            "nodes of one service with commas between them",
+            metavar="HOST[:PORT],…",
         ),
     ] = ""
     tls: Annotated[bool, option("speak TLS to the rendezvous")] = False
@@ -129,10 +131,10 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
         return not camera.whip or bool(self.server or camera.room or camera.label)
 
     @property
-    def address(self) -> ServerAddress:
-        """The rendezvous to dial."""
-        host, port = split_host(self.server or DEFAULT_SERVER)
-        return ServerAddress(host, port, self.tls)
+    def addresses(self) -> tuple[ServerAddress, ...]:
+        """The rendezvous to dial: one of them, and when it is gone another."""
+        hosts = (self.server or DEFAULT_SERVER).split(",")
+        return tuple(ServerAddress(*split_host(host.strip()), self.tls) for host in hosts)
 
     @property
     def state_directory(self) -> Path:
@@ -177,7 +179,7 @@ def _check(settings: Settings) -> None:
             "This version does not check tokens, so it refuses one rather than ignore it.",
             "Leave it out: the camera's key and the viewer secret in the link protect the room.",
         )
-    split_host(settings.server or DEFAULT_SERVER)
+    _ = settings.addresses  # raises when one is none
     for camera in settings.cameras:
         _check_camera(camera)
     if any(c.whip_token for c in settings.cameras) and not any(c.whip for c in settings.cameras):

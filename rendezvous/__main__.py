@@ -1,6 +1,7 @@
 """``rendezvous``: reads the settings, serves until told to stop, and leaves with a sentence."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from rendezvous.program import logs
 from rendezvous.program.errors import ProgramError
 from rendezvous.server import Server
 from rendezvous.settings import Settings, load
+
+log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,14 +37,32 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings)
+    failures: list[ProgramError] = []
+
+    def fail(error: ProgramError) -> None:
+        failures.append(error)
+        stop.set()
+
+    server = Server(settings, on_failure=fail)
+    loop.add_signal_handler(signal.SIGHUP, _reload, server)
     await server.start()
     try:
         _announce(server)
         await stop.wait()
+        if failures:
+            raise failures[0]
         await server.drain()
     finally:
         await server.stop()
+
+
+def _reload(server: Server) -> None:
+    try:
+        server.reload()
+    except ProgramError as error:
+        log.error("%s Nothing has changed.", error)  # noqa: TRY400  # its sentence says all
+    else:
+        log.info("The list of allowed rooms was read again.")
 
 
 def _announce(server: Server) -> None:

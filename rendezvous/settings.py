@@ -1,6 +1,7 @@
 """The settings of ``rendezvous``: each is declared once and explained where people look."""
 
 import argparse
+import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,10 @@ import msgspec
 from rendezvous.program import settings
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, option
+from rendezvous.rooms.policy import AllowList, RoomPolicy
 from rendezvous.stores.contract import ROOMS_PER_OWNER
+from rendezvous.stores.redis import address
+from rendezvous.stores.redis.address import RedisAddress
 from rendezvous.wire.messages import IcePolicy
 
 DEFAULT_PORT = 4545
@@ -38,6 +42,13 @@ examples:
   RENDEZVOUS_TURN_SECRET_FILE=/etc/porthole/turn rendezvous \\
       --stun stun:turn.example.org:3478 --turn 'turn:turn.example.org:3478?transport=udp'
       with a TURN server that shares a secret with us
+  rendezvous --no-open-rooms --allowed-rooms /etc/porthole/rooms
+      only the listed cameras, and no names that somebody else could have chosen first
+  rendezvous --listen 127.0.0.1:4551 --trusted-proxy 127.0.0.1
+      behind a proxy on this machine; deploy/haproxy.cfg is one
+
+  rendezvous --redis redis://127.0.0.1:6379 --public-origin cam.example.org:4545
+      one of several nodes that share rooms
 
 Every option is also an environment variable (RENDEZVOUS_PUBLIC_ORIGIN, several values separated
 by spaces) and a key of the TOML file (public_origin = ["…"]). Flags win over the environment, the
@@ -82,6 +93,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             metavar="FILE",
         ),
     ] = None
+    redis: Annotated[
+        Secret | None,
+        option(
+            "share rooms with other nodes: redis://HOST:PORT, rediss:// for TLS, or "
+            "redis+sentinel://HOST:PORT,HOST:PORT/NAME (none: rooms are this server's, in --state)",
+            metavar="ADDRESS",
+        ),
+    ] = None
+    redis_password: Annotated[Secret | None, option("Redis's password", on_command_line=False)] = (
+        None
+    )
+    redis_password_file: Annotated[
+        Path | None, option("a file with that password, in its first line", metavar="FILE")
+    ] = None
+    redis_ca: Annotated[
+        Path | None,
+        option("certificates to trust with rediss:// (PEM; the system's)", metavar="FILE"),
+    ] = None
+    redis_replicas: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=9)],
+        option("replicas that must have a claim before it is granted (0)", metavar="N"),
+    ] = 0
     stun: Annotated[
         tuple[str, ...],
         option("a STUN server for sessions; may be repeated (none)", metavar="stun:HOST:PORT"),
@@ -103,6 +136,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ice_policy: Annotated[
         IcePolicy, option("'all', or 'relay': media only through TURN (all)", metavar="POLICY")
     ] = IcePolicy.ALL
+    open_rooms: Annotated[
+        bool, option("let cameras choose names; without, only rooms made from keys (yes)")
+    ] = True
+    allowed_rooms: Annotated[
+        Path | None,
+        option(
+            "only the rooms and key:THUMBPRINTs in this file, one a line; read again on SIGHUP "
+            "(all)",
+            metavar="FILE",
+        ),
+    ] = None
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        option(
+            "proxies whose PROXY header or X-Forwarded-For tells who the client is; may be "
+            "repeated (none)",
+            metavar="NETWORK",
+        ),
+    ] = ()
     viewers_per_room: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=1000)],
         option("places for viewers in each room (10)", metavar="N"),
@@ -136,7 +188,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str]) -> Settings:
     )
     loaded = settings.load(Settings, prefix="RENDEZVOUS", argv=argv, environ=environ, parser=parser)
     check(loaded)
-    if loaded.state is None:
+    if loaded.state is None and loaded.redis is None:
         loaded = msgspec.structs.replace(loaded, state=_default_state(environ))
     return loaded
 
@@ -148,10 +200,37 @@ def check(chosen: Settings) -> None:
     for text in chosen.public_origin:
         _require(_ORIGIN, text, "public_origin", "It is host:port, as in cam.example.org:4545.")
     page_origins(chosen)
+    for text in chosen.trusted_proxy:
+        _check_network(text)
     if chosen.log_level.lower() not in _LEVELS:
         raise _invalid("log_level", chosen.log_level, f"It is one of {', '.join(_LEVELS)}.")
     _check_tls(chosen)
     _check_ice(chosen)
+    _check_redis(chosen)
+
+
+def _check_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        cure = "It is an address or a network, as in 10.0.0.0/8 or ::1."
+        raise _invalid("trusted_proxy", text, cure) from None
+
+
+def room_policy(chosen: Settings) -> RoomPolicy:
+    """Which rooms may be claimed; raises SettingsError when the list cannot be read."""
+    path = chosen.allowed_rooms
+    if path is None:
+        return RoomPolicy(chosen.open_rooms)
+    try:
+        allowed = AllowList.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            "allowed_rooms_unreadable",
+            f"Cannot use the list of allowed rooms {path}: {error}.",
+            "It has one room ID or key:THUMBPRINT a line; # begins a comment.",
+        ) from None
+    return RoomPolicy(chosen.open_rooms, allowed)
 
 
 def _check_tls(chosen: Settings) -> None:
@@ -183,6 +262,36 @@ def _check_ice(chosen: Settings) -> None:
             "ice_policy 'relay' without a TURN server lets nobody connect.",
             "Name one with --turn.",
         )
+
+
+def _check_redis(chosen: Settings) -> None:
+    if chosen.redis is not None and chosen.state is not None:
+        raise SettingsError(
+            "setting_contradicts",
+            "Rooms are either in Redis or in the file that 'state' names.",
+            "Leave one of the two out.",
+        )
+    if chosen.redis is None and (
+        chosen.redis_password
+        or chosen.redis_password_file
+        or chosen.redis_ca
+        or chosen.redis_replicas
+    ):
+        raise SettingsError(
+            "setting_contradicts",
+            "Other settings of Redis mean nothing without its address.",
+            "Name the server with --redis.",
+        )
+    if chosen.redis is not None:
+        address.parse(chosen.redis)
+
+
+def redis_address(chosen: Settings) -> RedisAddress | None:
+    """Where Redis is, if it is wanted; raises SettingsError."""
+    if chosen.redis is None:
+        return None
+    password = _secret(chosen.redis_password, chosen.redis_password_file)
+    return address.parse(chosen.redis, password=password, ca=chosen.redis_ca)
 
 
 def _require(pattern: re.Pattern[str], text: str, name: str, cure: str) -> None:
@@ -218,18 +327,20 @@ def _page_origin(text: str) -> str:
 
 def turn_secret(chosen: Settings) -> str | None:
     """The secret that signs; raises SettingsError when its file cannot be read."""
-    if chosen.turn_secret:
-        return str(chosen.turn_secret)
-    if chosen.turn_secret_file is None:
+    return _secret(chosen.turn_secret, chosen.turn_secret_file)
+
+
+def _secret(text: Secret | None, file: Path | None) -> str | None:
+    if text:
+        return str(text)
+    if file is None:
         return None
     try:
-        lines = chosen.turn_secret_file.read_text(encoding="utf-8").split()
+        lines = file.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         lines = []
     if not lines:
-        raise SettingsError(
-            "secret_unreadable", f"There is no secret to read in {chosen.turn_secret_file}."
-        )
+        raise SettingsError("secret_unreadable", f"There is no secret to read in {file}.")
     return lines[0]
 
 

@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
+
 from publisher.errors import SignallingError
 from publisher.identity import CameraKey
 from publisher.signalling.connection import Connection, ServerAddress, refusal
 from rendezvous.wire import identity
-from rendezvous.wire.messages import VERSION, Claimed, Error, Hello, Message, Source, Welcome
+from rendezvous.wire.messages import VERSION, Claim, Claimed, Error, Hello, Message, Source, Welcome
 
 ANSWER_SECONDS = 10.0
 AGENT = "porthole-publisher/0.1"
@@ -42,23 +44,46 @@ async def claim(
 ) -> Claimed:
     """Takes the room on a fresh connection. Raises SignallingError."""
     connection.send(Hello(version=VERSION, agent=AGENT))
-    welcome = await _expect(connection, Welcome)
-    connection.send(
-        key.claim(
-            welcome,
-            origin=address.origin,
-            room=room.room,
-            label=room.label,
-            verifier=room.verifier,
-            source=source,
-        )
-    )
+    connection.welcome = await _expect(connection, Welcome)
+    connection.send(_signed(connection.welcome, address, key, room, source))
     return await _expect(connection, Claimed)
+
+
+def answer_challenge(
+    connection: Connection,
+    address: ServerAddress,
+    key: CameraKey,
+    room: Room,
+    source: Source,
+    *,
+    nonce: str,
+) -> None:
+    """Claims the room once more, on the connection that holds it. Raises SignallingError.
+
+    A server asks for it when it cannot know any more that the room is still this camera's.
+    """
+    if connection.welcome:
+        welcome = msgspec.structs.replace(connection.welcome, nonce=nonce)
+        connection.send(_signed(welcome, address, key, room, source))
+
+
+def _signed(
+    welcome: Welcome, address: ServerAddress, key: CameraKey, room: Room, source: Source
+) -> Claim:
+    return key.claim(
+        welcome,
+        origin=address.origin,
+        room=room.room,
+        label=room.label,
+        verifier=room.verifier,
+        source=source,
+    )
 
 
 async def _expect(connection: Connection, kind: type[M]) -> M:
     try:
-        message = await asyncio.wait_for(connection.receive(), ANSWER_SECONDS)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            message = await connection.receive()
     except TimeoutError:
         raise SignallingError("server_silent", "The rendezvous does not answer.") from None
     if isinstance(message, Error):

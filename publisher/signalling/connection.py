@@ -8,8 +8,17 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from publisher.errors import SignallingError
+from rendezvous.program.sockets import tune
 from rendezvous.wire import codec
-from rendezvous.wire.messages import MESSAGE_BYTES, Error, Message, Ping, Pong, ServerMessage
+from rendezvous.wire.messages import (
+    MESSAGE_BYTES,
+    Error,
+    Message,
+    Ping,
+    Pong,
+    ServerMessage,
+    Welcome,
+)
 
 CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0  # of silence, then we ask
@@ -44,6 +53,8 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._heard = time.monotonic()
+        self.welcome: Welcome | None = None
+        """What the server said first: claims on this connection are signed with it."""
 
     def send(self, message: Message) -> None:
         """Queues a message; raises SignallingError when the server has stopped reading."""
@@ -84,7 +95,8 @@ class Connection:
         """Sends what is queued and closes; idempotent."""
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._writer.wait_closed()
 
     async def _receive(self) -> ServerMessage | None:
         try:
@@ -113,12 +125,11 @@ class Connection:
 async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Connection:
     """Dials; raises SignallingError."""
     try:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(
+        # Not wait_for, which in Python 3.11 loses a cancellation that comes with the result.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(
                 address.host, address.port, ssl=context, limit=2 * MESSAGE_BYTES
-            ),
-            CONNECT_SECONDS,
-        )
+            )
     except ssl.SSLCertVerificationError as error:
         raise SignallingError(
             "server_untrusted",
@@ -141,14 +152,20 @@ async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Con
             f"The rendezvous at {address.origin} does not answer.",
             "Check host, port and firewall; it listens on 4545 by default.",
         ) from None
+    tune(writer.get_extra_info("socket"))
     return Connection(reader, writer)
 
 
 def refusal(error: Error) -> SignallingError:
     """What the server refused, as an error of ours; time mends only some."""
     mendable = {"store_unavailable", "too_many_connections", "shutting_down", "internal"}
-    mendable |= {"hello_timeout", "idle_timeout", "too_slow", "superseded"}
-    return SignallingError(error.code, error.message, retry=error.code in mendable)
+    mendable |= {"hello_timeout", "idle_timeout", "too_slow", "superseded", "claim_expired"}
+    return SignallingError(
+        error.code,
+        error.message,
+        retry=error.code in mendable,
+        retry_after=error.retry_after or 0.0,
+    )
 
 
 def _lost() -> SignallingError:

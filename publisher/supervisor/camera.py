@@ -1,64 +1,33 @@
 """One camera: its source, its room, its viewers, its SFU; each fails and recovers by itself."""
 
 import asyncio
-import contextlib
 import logging
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from publisher.errors import SignallingError, SourceError, UnplayableError
-from publisher.identity import CameraKey
 from publisher.media.format import Format
 from publisher.media.outlets import Outlets, Transcode
 from publisher.media.timeline import Timeline
-from publisher.signalling.claiming import Room, claim
-from publisher.signalling.connection import Connection, ServerAddress, connect, refusal
 from publisher.sources import reader
 from publisher.sources.source import Source as MediaSource
 from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.broadcast import Broadcast
+from publisher.supervisor.room import Place, RoomKeeper
 from publisher.supervisor.viewers import Viewers
 from publisher.whip.endpoint import Endpoint
-from rendezvous.wire.messages import (
-    SENTENCE_LENGTH,
-    Candidate,
-    Delivery,
-    End,
-    Error,
-    ErrorCode,
-    Goaway,
-    Message,
-    Offer,
-    ServerMessage,
-    Session,
-    Source,
-    SourceState,
-)
+from rendezvous.wire.messages import SENTENCE_LENGTH, Delivery, Message, Source, SourceState
 
 logger = logging.getLogger(__name__)
 
-SIGNALLING_BACKOFF = (0.3, 3.0)  # seconds: the first step and the longest
-SOURCE_BACKOFF = (0.3, 1.5)  # a camera that returns is live again within three seconds
+SOURCE_BACKOFF = (0.3, 1.5)  # seconds: a camera that returns is live again within three seconds
 LOCKOUT_SECONDS = 30.0  # many cameras lock out who keeps trying a wrong password
 UNPLAYABLE_SECONDS = 5.0  # somebody is perhaps just changing the camera's settings
-SUPERSEDED_SECONDS = 30.0  # two publishers with one key must not take turns every second
 
 _DEFECT = Source(
     state=SourceState.LOST,
     code="internal",
     message="The publisher failed at this camera's stream; its log has the details.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which room at which server."""
-
-    address: ServerAddress
-    tls: ssl.SSLContext | None
-    key: CameraKey
-    room: Room
 
 
 class Camera:
@@ -81,19 +50,20 @@ class Camera:
     ) -> None:
         """With ``aac_first`` viewers are to prefer the camera's own AAC to a faster picture."""
         self._media = source
-        self._place = place
         self._aac_first = aac_first
-        self._keep_alive = keep_alive
-        self._on_claimed = on_claimed
         self._outlets = Outlets(source.name, transcode, self._live)
         self._timeline = Timeline()
         rtp, fmp4 = self._outlets.rtp, self._outlets.fmp4
         self._viewers = Viewers(rtp, fmp4, self._send, most_viewers)
         self._broadcast = Broadcast(endpoint, rtp) if endpoint else None
-        self._connection: Connection | None = None
         self._source = Source(state=SourceState.STARTING)
-        self._link_shown = False
-        self._pause = 0.0  # seconds that the server asks to stay away
+        self._room = place and RoomKeeper(
+            place,
+            self._viewers,
+            source=lambda: self._source,
+            keep_alive=keep_alive,
+            on_claimed=on_claimed,
+        )
 
     async def run(self) -> None:
         """Raises SignallingError when time cannot mend what the server refuses."""
@@ -101,22 +71,22 @@ class Camera:
         if self._broadcast:
             tasks.append(asyncio.create_task(self._broadcast.run()))
         try:
-            if self._place:
-                await self._keep_room(self._place)
+            if self._room:
+                await self._keep(self._room)
             await asyncio.wait(tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await self._viewers.close()
             self._outlets.clear()
-            if self._connection:
-                await self._connection.close()
+            if self._room:
+                await self._room.close()
             await asyncio.wait(tasks)
 
-    async def _keep_room(self, place: Place) -> None:
+    async def _keep(self, room: RoomKeeper) -> None:
         """A room that is refused for good is the camera's end, unless an SFU has its stream."""
         try:
-            await self._supervise_signalling(place)
+            await room.run()
         except SignallingError as error:
             if self._broadcast is None:
                 raise
@@ -176,85 +146,9 @@ class Camera:
             logger.warning("[%s] %s", source.code, source.message)
         self._send(source)
 
-    # ── the rendezvous ───────────────────────────────────────────────────────────────────────
-
-    async def _supervise_signalling(self, place: Place) -> None:
-        backoff = Backoff(*SIGNALLING_BACKOFF)
-        reported = ""
-        while True:
-            self._pause = 0.0
-            try:
-                await self._claim(place)
-                reported = ""
-                backoff.reset()
-                await self._converse()
-            except SignallingError as error:
-                if not (error.retry and self._keep_alive):
-                    raise
-                if error.code != reported:
-                    logger.warning("[%s] %s Trying again.", error.code, error)
-                reported = error.code
-                if error.code == "superseded":
-                    self._pause = SUPERSEDED_SECONDS
-            await self._disconnect()
-            await asyncio.sleep(self._pause + backoff.next())
-
-    async def _claim(self, place: Place) -> None:
-        said = self._source
-        connection = await connect(place.address, place.tls)
-        try:
-            claimed = await claim(connection, place.address, place.key, place.room, said)
-        except BaseException:
-            await connection.close()
-            raise
-        self._connection = connection
-        logger.info("%s: room claimed, epoch %d.", place.address.origin, claimed.epoch)
-        if self._source != said:
-            self._send(self._source)
-        for resume in self._viewers.resumptions(place.room.room):
-            self._send(resume)
-        if not self._link_shown:
-            self._link_shown = True
-            self._on_claimed(place.room.link(place.address))
-
-    async def _converse(self) -> None:
-        """Handles what the server says until the connection is lost."""
-        assert self._connection  # noqa: S101  # tells the type checker
-        async with contextlib.aclosing(self._connection.messages()) as messages:
-            async for message in messages:
-                self._handle(message)
-
-    def _handle(self, message: ServerMessage) -> None:
-        match message:
-            case Goaway(after=after):
-                logger.info("The rendezvous is restarting; running pictures go on.")
-                self._pause = after
-            case Session():
-                self._viewers.open(message)
-            case Offer() | Candidate() | End():
-                self._viewers.put(message)
-            case Error(code=ErrorCode.SUPERSEDED):
-                raise refusal(message)
-            case Error(session=None):
-                # It was about one message; if the server closes as well, that is noticed.
-                logger.warning("[%s] %s", message.code, message.message)
-            case _:
-                # An error of one session or an absent viewer: the media path decides who lives.
-                logger.debug("%s", message)
-
     def _send(self, message: Message) -> None:
-        """To the server while there is one; what is missed now is said again with the claim."""
-        if self._connection is None:
-            return
-        try:
-            self._connection.send(message)
-        except SignallingError:
-            self._connection.abort()
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close()
+        if self._room:
+            self._room.send(message)
 
 
 def _live(media: Format, *, aac_first: bool) -> Source:

@@ -5,7 +5,8 @@ class ProgramError(Exception):
     """Something the person at the terminal can mend.
 
     ``code`` never changes between releases; ``cure`` says what to do. ``exit_status`` follows
-    sysexits(3): 64 wrong usage, 69 something needed is unavailable, 78 wrong settings.
+    sysexits(3): 64 wrong usage, 69 something needed is unavailable, 76 another program broke its
+    protocol, 78 wrong settings.
     """
 
     exit_status = 1
@@ -27,6 +28,12 @@ class UnavailableError(ProgramError):
     """A port, a file or a device that is needed cannot be had."""
 
     exit_status = 69
+
+
+class ProtocolError(ProgramError):
+    """Another program broke its protocol, so that it is not safe to go on."""
+
+    exit_status = 76
 
 
 class SettingsError(ProgramError):

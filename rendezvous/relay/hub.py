@@ -1,9 +1,6 @@
-"""The one place where effects are performed: on connections, by the store, and as time passes.
+"""The one place where the core hears facts and its effects are performed.
 
-The hub keeps its own record of which room each connection is bound to. It was written by the
-core's ``Bind`` and is checked again at every delivery: a message of one room that was about to
-reach a connection of another is dropped and counted. That count must stay 0.
-
+They are performed on connections, by the store, at other nodes, and as time passes.
 A defect ends the connection whose fact brought it to light, and no other; what every other fact
 calls for is still done.
 """
@@ -11,21 +8,29 @@ calls for is still done.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
-from typing import Protocol
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from rendezvous.program.logs import Throttle
+from rendezvous.program.logs import Throttle, room_hash
 from rendezvous.relay.counters import Counters
+from rendezvous.relay.mail import Mail
+from rendezvous.relay.nodes import Nodes
 from rendezvous.relay.pace import Pace
 from rendezvous.relay.registry import Question, Registry
+from rendezvous.relay.sockets import Connection, Sockets
 from rendezvous.rooms.core import Core
 from rendezvous.rooms.effects import (
+    Alert,
     Bind,
     ClaimRoom,
     Close,
     Drop,
+    Effect,
     LookUpRoom,
+    Post,
     ReleaseRoom,
+    SeekRoom,
     Send,
     Unseat,
 )
@@ -37,40 +42,20 @@ from rendezvous.rooms.facts import (
     Fact,
     MessageReceived,
     MessageRefused,
-    ResumeDue,
-    SessionDue,
-    WaitDue,
 )
-from rendezvous.stores.contract import Store
+from rendezvous.stores.contract import Lease, Store
 from rendezvous.wire import codec
-from rendezvous.wire.identity import ConnectionId, RoomId
-from rendezvous.wire.messages import Error, ErrorCode, ServerMessage
+from rendezvous.wire.identity import ConnectionId
+from rendezvous.wire.messages import ErrorCode
 
 log = logging.getLogger(__name__)
 
 
-class Connection(Protocol):
-    """What the hub needs of a transport's connection."""
-
-    id: ConnectionId
-    stranger_since: float
-    origins: frozenset[str]
-
-    def send(self, data: bytes) -> bool:
-        """Queues one message; False when the peer reads too slowly to take it."""
-
-    def admitted(self) -> None:
-        """The connection is in a room: it no longer counts as a stranger."""
-
-    def unseated(self) -> None:
-        """It has no place in its room any more: it counts as a stranger again."""
-
-    def close(self) -> None:
-        """Closes after what was queued; ``lost`` follows."""
-
-
 class Hub:
-    """Feeds the core with facts and performs its effects."""
+    """Feeds the core with facts and performs its effects.
+
+    ``mail`` leads to other nodes; the core's book then has this node's name.
+    """
 
     def __init__(
         self,
@@ -80,26 +65,49 @@ class Hub:
         counters: Counters,
         clock: Callable[[], float],
         tick: float = 0.5,
+        mail: Mail | None = None,
+        chance: random.Random | None = None,
     ) -> None:
+        chance = chance or random.Random()  # noqa: S311  # it spreads load and hides nothing
+        self.counters = counters
+        self.sockets = Sockets(counters)
         self._core = core
-        self._registry = Registry(store, counters)
         self._clock = clock
         self._tick = tick
-        self._connections: dict[ConnectionId, Connection] = {}
-        self._bound: dict[ConnectionId, RoomId] = {}
+        node = core.book.node
+        self._registry = Registry(
+            store, counters, node=node, clock=clock, chance=chance, hear=self.hear
+        )
+        self._nodes = (
+            Nodes(
+                node,
+                mail,
+                store,
+                counters=counters,
+                clock=clock,
+                chance=chance,
+                sought=lambda: core.sought_rooms,
+                hear=self.hear,
+            )
+            if node is not None and mail is not None
+            else None
+        )
         self._trouble = Throttle()
+        self._alerts = Throttle()
+        self._asking: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
-        self.counters = counters
 
     # ── for the composition root ─────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Time begins to pass."""
         self._task = asyncio.create_task(self._pass_time())
+        if self._nodes is not None:
+            self._nodes.start()
 
     async def stop(self) -> None:
         """Closes every connection and stops time. Idempotent."""
-        for connection in tuple(self._connections.values()):
+        for connection in tuple(self.sockets.connections.values()):
             connection.close()
             self.lost(connection)
         if self._task is not None:
@@ -107,57 +115,85 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        await asyncio.gather(*self._asking)
         await self._registry.stop()
+        if self._nodes is not None:
+            await self._nodes.stop()
 
     async def drain(self, *, after: float, patience: float) -> None:
-        """Sends everybody away; sessions under negotiation have ``patience`` seconds to finish."""
-        self._hear(DrainBegan(after))
+        """Sends everybody away; sessions under negotiation have ``patience`` seconds to finish.
+
+        So do cameras that can claim at another node before they leave this one.
+        """
+        self.hear(DrainBegan(after))
         end = self._clock() + patience
-        while self._core.negotiating and self._clock() < end:  # noqa: ASYNC110  # the core is pure
+        while self._busy and self._clock() < end:  # noqa: ASYNC110  # the core is pure
             await asyncio.sleep(min(self._tick, 0.05))
+
+    @property
+    def _busy(self) -> bool:
+        moving = self._nodes is not None and bool(self._core.held_rooms)
+        return moving or self._core.negotiating
 
     # ── for transports ───────────────────────────────────────────────────────────────────────
 
     def opened(self, connection: Connection) -> None:
         """A peer is ready to talk."""
-        self._connections[connection.id] = connection
-        fact = ConnectionOpened(connection.id, connection.stranger_since, connection.origins)
-        self._hear(fact)
+        self.sockets.add(connection)
+        self.hear(ConnectionOpened(connection.id, connection.stranger_since, connection.origins))
 
     def pace(self) -> Pace:
         """How fast a new connection is to be read: what ``welcome`` promises is enforced."""
         limits = self._core.book.limits
         return Pace(limits.messages_per_second, limits.burst)
 
-    async def received(self, connection: Connection, data: bytes) -> None:
-        """A message came. Read the next one only when this returns: the store may be asked."""
+    def take(self, connection: Connection, data: bytes) -> Coroutine[Any, Any, None] | None:
+        """A message came. Read the next one only when what this returns, if anything, is over.
+
+        It is what only the store can answer; everything else is done at once.
+        """
         try:
             message = codec.decode_client(data)
         except codec.WireError as error:
             self.refused(connection, error)
-            return
-        for question in self._hear(MessageReceived(connection.id, message)):
-            self._hear(await self._registry.ask(question))
+            return None
+        questions = self._hear(MessageReceived(connection.id, message))
+        return self._ask(questions) if questions else None
+
+    async def received(self, connection: Connection, data: bytes) -> None:
+        """The same, for who can wait here."""
+        if (work := self.take(connection, data)) is not None:
+            await work
 
     def refused(self, connection: Connection, error: codec.WireError) -> None:
         """Something came that is not a message, or cannot even be read as far as its end."""
-        self._hear(MessageRefused(connection.id, error.code, str(error)))
+        self.hear(MessageRefused(connection.id, error.code, str(error)))
 
     def lost(self, connection: Connection) -> None:
         """The connection is no more. Idempotent."""
-        if self._connections.pop(connection.id, None) is not None:
-            self._bound.pop(connection.id, None)
-            self._hear(ConnectionLost(connection.id))
+        if self.sockets.remove(connection.id) is not None:
+            self.hear(ConnectionLost(connection.id))
 
-    # ── effects ──────────────────────────────────────────────────────────────────────────────
+    # ── facts ────────────────────────────────────────────────────────────────────────────────
+
+    def hear(self, fact: Fact) -> None:
+        """Something happened; what only the store can answer is asked, and not waited for."""
+        if questions := self._hear(fact):
+            task = asyncio.create_task(self._ask(questions))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, questions: list[Question]) -> None:
+        for question in questions:
+            self.hear(await self._registry.ask(question))
 
     def _hear(self, fact: Fact) -> list[Question]:
         try:
             return self._handle(fact)
         except Exception as error:  # noqa: BLE001  # logged, at most once a second
             self._report_defect(fact, error)
-            if not isinstance(fact, DrainBegan | SessionDue | WaitDue | ResumeDue):
-                self._expel(fact.connection)
+            if (connection := getattr(fact, "connection", None)) is not None:
+                self._expel(connection)
             return []
 
     def _report_defect(self, fact: Fact, error: Exception) -> None:
@@ -172,7 +208,7 @@ class Hub:
             self._handle(ConnectionFailed(connection, ErrorCode.INTERNAL, sentence))
         except Exception:
             log.exception("A defect while a connection was expelled")
-        self._close(connection)
+        self.sockets.close(connection)
 
     def _handle(self, fact: Fact) -> list[Question]:
         questions: list[Question] = []
@@ -183,55 +219,38 @@ class Hub:
                 self._perform(effect)
         return questions
 
-    def _perform(self, effect: Send | Close | Bind | Unseat | ReleaseRoom | Drop) -> None:
+    # ── effects ──────────────────────────────────────────────────────────────────────────────
+
+    def _perform(self, effect: Effect) -> None:
         match effect:
             case Send():
                 self._send(effect)
             case Close():
-                self._close(effect.connection)
+                self.sockets.close(effect.connection)
             case Bind():
-                self._bind(effect)
+                self.sockets.bind(effect)
             case Unseat():
-                self._unseat(effect.connection)
+                self.sockets.unseat(effect.connection)
             case ReleaseRoom():
                 self._registry.release(effect)
             case Drop():
                 self.counters.add(effect.name)
+            case Alert():
+                self._alert(effect)
+            case Post() if self._nodes is not None:
+                self._nodes.post(effect)
+            case SeekRoom() if self._nodes is not None:
+                self._nodes.seek(effect.room)
 
     def _send(self, effect: Send) -> None:
-        connection = self._connections.get(effect.connection)
-        if connection is None:
-            self.counters.add("to_lost_connection")
-        elif effect.room is not None and self._bound.get(effect.connection) != effect.room:
-            self.counters.add("cross_room")
-            log.error("A message of another room was about to be delivered; it was dropped")
-        else:
-            self._deliver(connection, effect.message)
-
-    def _deliver(self, connection: Connection, message: ServerMessage) -> None:
-        if isinstance(message, Error):
-            self.counters.add(message.code)
-        taken = connection.send(codec.encode(message))
-        if not taken and not isinstance(message, Error):
+        if not self.sockets.send(effect):
             sentence = "You do not read what is sent."
-            self._hear(ConnectionFailed(connection.id, ErrorCode.TOO_SLOW, sentence))
+            self.hear(ConnectionFailed(effect.connection, ErrorCode.TOO_SLOW, sentence))
 
-    def _close(self, connection_id: ConnectionId) -> None:
-        self._bound.pop(connection_id, None)
-        connection = self._connections.pop(connection_id, None)
-        if connection is not None:
-            connection.close()
-
-    def _bind(self, effect: Bind) -> None:
-        connection = self._connections.get(effect.connection)
-        if connection is not None:
-            self._bound[effect.connection] = effect.room
-            connection.admitted()
-
-    def _unseat(self, connection_id: ConnectionId) -> None:
-        connection = self._connections.get(connection_id)
-        if connection is not None:
-            connection.unseated()
+    def _alert(self, effect: Alert) -> None:
+        self.counters.add("alert")
+        if self._alerts.ready():
+            log.warning("Room %s: %s", room_hash(effect.room), effect.sentence)
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────
 
@@ -239,8 +258,9 @@ class Hub:
         while True:
             try:
                 for fact in self._core.due(self._clock()):
-                    self._hear(fact)
-                self._registry.renew(self._core.held_rooms, self._clock())
+                    self.hear(fact)
+                held = tuple(Lease(room, epoch) for room, epoch in self._core.held_rooms)
+                self._registry.renew(held, self._clock())
                 self.counters.report()
             except Exception:
                 log.exception("A defect while time passed")

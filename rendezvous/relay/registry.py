@@ -1,37 +1,52 @@
 """The store, asked on behalf of the core: claims and look-ups are answered with facts.
 
-Releases and renewals are answered to nobody, so nobody waits for them: time passes on while the
-store is slow.
+Nobody waits for releases and renewals: time passes on while the store is slow. With several nodes
+a claim is a lease: it is believed until its time is over by our own clock, counted from when it
+was asked for, and less a margin.
 """
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+import math
+import random
+import secrets
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 from rendezvous.program.logs import room_hash
 from rendezvous.relay.counters import Counters
+from rendezvous.rooms.admission import ROOM_UNAVAILABLE
 from rendezvous.rooms.effects import ClaimRoom, LookUpRoom, ReleaseRoom
 from rendezvous.rooms.facts import (
     ClaimRefused,
     ConnectionFailed,
     Fact,
+    Home,
+    LeaseLost,
+    LeasesRenewed,
     RoomClaimed,
     RoomLookedUp,
     StoreFailed,
 )
 from rendezvous.stores.contract import (
+    TTL,
+    Claimant,
+    Claimed,
+    Lease,
     RoomTakenError,
     Store,
     StoreUnavailableError,
     TooManyRoomsError,
 )
-from rendezvous.wire.identity import RoomId
+from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import ErrorCode
 
 log = logging.getLogger(__name__)
 
-_RENEW_EVERY = 60.0  # seconds; names live for 30 days after they were last seen
+_MARGIN = 0.1  # of a lease's life: clocks may run a little faster at one end
+_RENEWALS = 3  # in a lease's life, so that two may fail
+_RENEW_AGAIN = 1.0  # seconds, when one has failed
+_MOST_RENEWED = 1_000  # rooms in one question
 
 Question: TypeAlias = ClaimRoom | LookUpRoom
 """An effect that only the store can answer; the answer is a fact."""
@@ -40,9 +55,24 @@ Question: TypeAlias = ClaimRoom | LookUpRoom
 class Registry:
     """Puts the core's questions to the store, and counts its failures."""
 
-    def __init__(self, store: Store, counters: Counters) -> None:
+    def __init__(
+        self,
+        store: Store,
+        counters: Counters,
+        *,
+        node: NodeId | None,
+        clock: Callable[[], float],
+        chance: random.Random,
+        hear: Callable[[Fact], None],
+    ) -> None:
         self._store = store
         self._counters = counters
+        self._alone = node is None
+        self._node = node or NodeId(secrets.token_urlsafe(16))
+        self._clock = clock
+        self._chance = chance
+        self._hear = hear
+        self._ttl = TTL
         self._renew_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,13 +93,13 @@ class Registry:
 
     def release(self, effect: ReleaseRoom) -> None:
         """The camera of this epoch is gone; its connection is, too, and waits for no answer."""
-        self._spawn(self._quietly(self._store.release(effect.room, effect.epoch)))
+        self._spawn(self._quietly(self._store.release(Lease(effect.room, effect.epoch))))
 
-    def renew(self, rooms: tuple[RoomId, ...], now: float) -> None:
-        """These rooms have cameras; passed on once a minute, and never while the last one runs."""
+    def renew(self, leases: tuple[Lease, ...], now: float) -> None:
+        """These rooms have cameras; passed on in time, and never while the last one runs."""
         if now >= self._renew_at and (self._renewal is None or self._renewal.done()):
-            self._renew_at = now + _RENEW_EVERY
-            self._renewal = self._spawn(self._quietly(self._store.renew(rooms)))
+            self._renew_at = now + self._ttl / _RENEWALS * self._chance.uniform(0.8, 1.2)
+            self._renewal = self._spawn(self._quietly(self._renew(leases)))
 
     async def stop(self) -> None:
         """Waits until the store knows who has gone. Idempotent."""
@@ -77,17 +107,49 @@ class Registry:
             self._renewal.cancel()  # the next start renews
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _renew(self, leases: tuple[Lease, ...]) -> None:
+        for first in range(0, len(leases) or 1, _MOST_RENEWED):
+            some, asked_at = leases[first : first + _MOST_RENEWED], self._clock()
+            try:
+                lost = await self._store.renew(some)
+            except StoreUnavailableError:
+                self._renew_at = asked_at + _RENEW_AGAIN
+                raise
+            if not self._alone:
+                self._report(some, lost, asked_at)
+
+    def _report(self, leases: tuple[Lease, ...], lost: frozenset[Lease], asked_at: float) -> None:
+        kept = {lease.room: lease.epoch for lease in leases if lease not in lost}
+        self._hear(LeasesRenewed(kept, self._until(asked_at)))
+        for lease in leases:
+            if lease in lost:
+                self._hear(LeaseLost(lease.room, lease.epoch))
+
+    def _until(self, asked_at: float) -> float:
+        return math.inf if self._alone else asked_at + self._ttl * (1 - _MARGIN)
+
     async def _claim(self, question: ClaimRoom) -> Fact:
         claim = question.claim
+        if not question.permitted:
+            await self._store.look_up(RoomId(claim.room))
+            return _unavailable(question)
+        asked_at = self._clock()
         try:
-            epoch = await self._store.claim(RoomId(claim.room), question.owner, claim.verifier)
+            claimant = Claimant(question.owner, self._node, question.connection)
+            claimed = await self._store.claim(RoomId(claim.room), claimant, claim.verifier)
         except RoomTakenError:
-            sentence = "This room is bound to another camera's key. Choose another name."
-            return ClaimRefused(question.connection, ErrorCode.ROOM_UNAVAILABLE, sentence)
+            return _unavailable(question)
         except TooManyRoomsError as error:
             return ClaimRefused(question.connection, ErrorCode.TOO_MANY_ROOMS, str(error))
-        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), epoch)
-        return RoomClaimed(question.connection, claim, epoch)
+        log.debug("Room %s has its camera (epoch %d)", room_hash(claim.room), claimed.epoch)
+        self._ttl = claimed.ttl
+        self._renew_at = min(self._renew_at, asked_at + claimed.ttl / _RENEWALS)
+        until, interested = self._until(asked_at), self._interested(claimed)
+        return RoomClaimed(question.connection, claim, claimed.epoch, until, interested)
+
+    def _interested(self, claimed: Claimed) -> tuple[NodeId, ...]:
+        previous = {claimed.previous.node} if claimed.previous is not None else set()
+        return tuple(sorted(claimed.watchers.union(previous) - {self._node}))
 
     async def _look_up(self, question: LookUpRoom) -> Fact:
         found = await self._store.look_up(RoomId(question.join.room))
@@ -96,6 +158,7 @@ class Registry:
             question.join,
             known=found is not None,
             verifier=found.verifier if found else None,
+            home=Home(found.holder.node, found.holder.epoch) if found and found.holder else None,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -104,7 +167,7 @@ class Registry:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _quietly(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except StoreUnavailableError as error:
@@ -115,3 +178,7 @@ class Registry:
     def _count_failure(self, error: StoreUnavailableError) -> None:
         self._counters.add("store_failed")
         log.debug("The store failed: %s", error)
+
+
+def _unavailable(question: ClaimRoom) -> ClaimRefused:
+    return ClaimRefused(question.connection, ErrorCode.ROOM_UNAVAILABLE, ROOM_UNAVAILABLE)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rendezvous.rooms.book import Book, Peer
-from rendezvous.rooms.effects import Drop
+from rendezvous.rooms.book import Book
+from rendezvous.rooms.effects import Drop, SeekRoom
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.sessions import Do, Event, Role, Session, State
 from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import (
@@ -128,6 +129,8 @@ def wait(book: Book, viewer: ConnectionId, room_id: RoomId) -> None:
     """An admitted viewer waits for its camera."""
     book.room(room_id).waiting[viewer] = book.now + book.limits.waiting
     book.tell(viewer, room_id, Waiting(room=room_id))
+    if book.node is not None:
+        book.effects.append(SeekRoom(room_id))
 
 
 def _absent(book: Book, what: Happening, _before: State) -> None:

@@ -4,7 +4,8 @@ import hmac
 import secrets
 
 from rendezvous.rooms import signatures
-from rendezvous.rooms.book import Peer
+from rendezvous.rooms.chains import Chain
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.sessions import Role
 from rendezvous.wire import identity
 from rendezvous.wire.identity import Owner
@@ -13,6 +14,13 @@ from rendezvous.wire.messages import Claim, ErrorCode, Join
 # What a proof is checked against when there is no such room: the work and so the time stay the
 # same. Nobody knows a secret that fits it.
 _NOBODY = identity.encode(secrets.token_bytes(32))
+
+# One sentence for a room that is taken and for one that this server's owner does not allow: who
+# asks learns neither which names are in use nor which are on the list.
+ROOM_UNAVAILABLE = (
+    "You cannot have this room here: it is bound to another camera's key, or not one that this "
+    "server allows. Choose another name, or ask the server's owner."
+)
 
 
 class RefusalError(Exception):
@@ -43,28 +51,34 @@ def require_room_id(room: str) -> None:
 
 
 def owner_of(claim: Claim, peer: Peer) -> Owner:
-    """The key's owner, if it signed this claim on this connection; raises RefusalError."""
+    """The owner that this claim was signed for on this connection; raises RefusalError."""
     require_room_id(claim.room)
     _require_origin(claim.origin, peer)
-    spki = _bytes(claim.key, "key")
-    if identity.is_key_room(claim.room) and claim.room != identity.key_room(spki, claim.label):
-        raise RefusalError(
-            ErrorCode.CLAIM_INVALID,
-            "This room ID has the form of a key room, but belongs to another key or label.",
-        )
-    text = identity.claim_text(
+    chain = _chain(claim)
+    if identity.is_key_room(claim.room):
+        _require_key_room(claim, chain.root)
+    signed = identity.claim_text(
         nonce=peer.nonce,
         connection=peer.id,
         origin=claim.origin,
         room=claim.room,
         label=claim.label,
         verifier=claim.verifier,
+        root=chain.rotated,
     )
     try:
-        signatures.verify(spki=spki, signature=_bytes(claim.signature, "signature"), text=text)
+        chain.verify(signature=_bytes(claim.signature), text=signed)
     except signatures.SignatureError as error:
         raise RefusalError(ErrorCode.CLAIM_INVALID, str(error)) from None
-    return identity.thumbprint(spki)
+    return chain.owner
+
+
+def _require_key_room(claim: Claim, root: bytes) -> None:
+    if claim.room != identity.key_room(root, claim.label):
+        raise RefusalError(
+            ErrorCode.CLAIM_INVALID,
+            "This room ID has the form of a key room, but belongs to another key or label.",
+        )
 
 
 def _require_origin(origin: str, peer: Peer) -> None:
@@ -77,11 +91,22 @@ def _require_origin(origin: str, peer: Peer) -> None:
         )
 
 
-def _bytes(text: str, name: str) -> bytes:
+def _chain(claim: Claim) -> Chain:
+    try:
+        return Chain.of(claim)
+    except ValueError:
+        raise _unreadable() from None
+
+
+def _bytes(text: str) -> bytes:
     try:
         return identity.decode(text)
     except ValueError:
-        raise RefusalError(ErrorCode.CLAIM_INVALID, f"The {name} is not base64url.") from None
+        raise _unreadable() from None
+
+
+def _unreadable() -> RefusalError:
+    return RefusalError(ErrorCode.CLAIM_INVALID, "A key or a signature is not base64url.")
 
 
 def may_join(join: Join, peer: Peer, *, known: bool, verifier: str | None) -> bool:

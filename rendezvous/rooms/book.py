@@ -1,14 +1,20 @@
 """All that the core knows, and the effects it has asked for while handling one fact."""
 
+import itertools
+import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from rendezvous.rooms.effects import Bind, Close, Effect, Send, Unseat
+from rendezvous.rooms.effects import Bind, Close, Drop, Effect, Post, Send, Unseat
+from rendezvous.rooms.entries import HeldResume, Peer, Room, Takeovers
 from rendezvous.rooms.facts import ResumeKey
+from rendezvous.rooms.letters import Closed, Told, Unseated
 from rendezvous.rooms.limits import Limits
+from rendezvous.rooms.seats import Away, Far
 from rendezvous.rooms.sessions import Role, Session
-from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import (
     SENTENCE_LENGTH,
     Error,
@@ -16,58 +22,11 @@ from rendezvous.wire.messages import (
     IcePolicy,
     IceServer,
     ServerMessage,
-    Source,
 )
 
+_T = TypeVar("_T")
 
-@dataclass(slots=True)
-class Peer:
-    """A connection, and what it has become."""
-
-    id: ConnectionId
-    nonce: str
-    origins: frozenset[str]
-    opened_at: float
-    """When it could speak to us for the first time: ``hello`` is due from then."""
-    stranger_since: float
-    admit_by: float
-    """It is closed then, if it is still a stranger: without a room, or without a place in it."""
-    heard_at: float
-    pinged_at: float | None = None
-    greeted: bool = False
-    role: Role | None = None
-    room: RoomId | None = None
-    session: SessionId | None = None
-    """A viewer's only session; a camera's are those of its room."""
-    proven: str | None = None
-    """The verifier that a viewer's proof was checked against; None: the room was public."""
-    held: set[ResumeKey] = field(default_factory=set)
-    """Resumes that wait for the other member's."""
-
-
-@dataclass(slots=True)
-class Room:
-    """A room with somebody in it."""
-
-    id: RoomId
-    epoch: int = 0
-    camera: ConnectionId | None = None
-    verifier: str | None = None
-    """The camera's, from its claim. While there is none, the store's is to be asked for."""
-    source: Source | None = None
-    waiting: dict[ConnectionId, float] = field(default_factory=dict)
-    """Admitted viewers without a camera, and until when they wait."""
-    sessions: dict[SessionId, Session] = field(default_factory=dict)
-
-    @property
-    def places_taken(self) -> int:
-        """How many of the room's viewer places are in use."""
-        return len(self.waiting) + len(self.sessions)
-
-    @property
-    def deserted(self) -> bool:
-        """Whether there is nothing left to remember."""
-        return self.camera is None and not self.waiting and not self.sessions
+_REMEMBERED = 10_000  # rooms that nobody is in: 1 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +37,19 @@ class Ice:
     policy: IcePolicy = IcePolicy.ALL
 
 
-@dataclass(frozen=True, slots=True)
-class HeldResume:
-    """A member that came back to a server which knows nothing of its session yet."""
-
-    connection: ConnectionId
-    role: Role
-    until: float
-
-
 @dataclass(slots=True)
 class Book:
     """The core's whole state. One fact is handled at a time, at the time ``now``."""
 
     server: str = "porthole"
+    node: NodeId | None = None
+    """None: there are no others."""
     limits: Limits = field(default_factory=Limits)
     ice: Ice = field(default_factory=Ice)
+    permits: Callable[[RoomId, Owner], bool] = lambda _room, _owner: True
     new_id: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+    jitter: Callable[[], float] = random.random  # noqa: S311  # it hides nothing
+    """0 to 1: spreads those who were told to come back."""
     now: float = 0.0
     draining: bool = False
     peers: dict[ConnectionId, Peer] = field(default_factory=dict)
@@ -102,14 +57,47 @@ class Book:
     sessions: dict[SessionId, Session] = field(default_factory=dict)
     resumes: dict[ResumeKey, dict[Role, HeldResume]] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    epochs: dict[RoomId, int] = field(default_factory=dict)
+    """Of rooms that nobody is in any more; bounded, the oldest go first."""
+    takeovers: dict[RoomId, Takeovers] = field(default_factory=dict)
+    """Of rooms that several cameras claim in turn; bounded likewise."""
+    seats: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def send(self, peer: Peer, message: ServerMessage) -> None:
         """Says something that concerns the connection alone."""
-        self.effects.append(Send(peer.id, message))
+        if peer.far is None:
+            self.effects.append(Send(peer.id, message))
+        else:
+            self._post_told(peer.id, peer.far, message, bound=False)
 
     def tell(self, connection: ConnectionId, room: RoomId, message: ServerMessage) -> None:
         """Says something that belongs to a room: never to a connection of another one."""
-        self.effects.append(Send(connection, message, room))
+        peer = self.peers.get(connection)
+        if peer is None or peer.far is None:
+            self.effects.append(Send(connection, message, room))
+        elif peer.far.room == room:
+            self._post_told(connection, peer.far, message, bound=True)
+        else:
+            self.effects.append(Drop("cross_room"))
+
+    def _post_told(
+        self, connection: ConnectionId, far: Far, message: ServerMessage, *, bound: bool
+    ) -> None:
+        epoch = self.newest(far.room)
+        told = Told(
+            room=far.room,
+            epoch=epoch,
+            connection=connection,
+            seat=far.seat,
+            message=message,
+            bound=bound,
+        )
+        self.effects.append(Post(far.node, told))
+
+    def _post_end(self, peer: Peer, far: Far, kind: type[Closed] | type[Unseated]) -> None:
+        epoch = self.newest(far.room)
+        letter = kind(room=far.room, epoch=epoch, connection=peer.id, seat=far.seat)
+        self.effects.append(Post(far.node, letter))
 
     def refuse(
         self,
@@ -134,11 +122,15 @@ class Book:
     def close(self, peer: Peer) -> None:
         """Forgets the connection and closes it; who calls has ended what it was part of."""
         self.forget(peer)
-        self.effects.append(Close(peer.id))
+        if peer.far is None:
+            self.effects.append(Close(peer.id))
+        else:
+            self._post_end(peer, peer.far, Closed)
 
     def forget(self, peer: Peer) -> None:
         """Forgets a connection that is part of nothing any more, and what was held for it."""
         self.let_all_go(peer)
+        self.come_back(peer)
         del self.peers[peer.id]
 
     def let_all_go(self, peer: Peer) -> None:
@@ -157,6 +149,14 @@ class Book:
             del self.resumes[key]
         return peer
 
+    def come_back(self, peer: Peer) -> Away | None:
+        """The viewer, if its place is at another node, has it there no longer; what it had."""
+        away, peer.away = peer.away, None
+        if away is not None:
+            self.rooms[away.room].away.pop(peer.id, None)
+            self.tidy(away.room)
+        return away
+
     def stop_waiting(self, peer: Peer) -> None:
         """The viewer, if it waits, does so no longer."""
         room = self.rooms.get(peer.room) if peer.room is not None else None
@@ -166,14 +166,24 @@ class Book:
 
     def is_stranger(self, peer: Peer) -> bool:
         """Whether the connection costs a socket and has no part in any room."""
+        if peer.away is not None:
+            return not peer.away.seated
         if peer.role is not Role.VIEWER or peer.room is None:
             return peer.role is None
         room = self.rooms.get(peer.room)
         return peer.session is None and (room is None or peer.id not in room.waiting)
 
     def unseat(self, peer: Peer) -> None:
-        """A viewer that has lost its place, and has no other, has some time to join again."""
-        if self.is_stranger(peer):
+        """A viewer that has lost its place, and has no other, has some time to join again.
+
+        One of another node is forgotten: it will be handed over again.
+        """
+        if not self.is_stranger(peer) or peer.id not in self.peers:
+            return
+        if peer.far is not None:
+            self.forget(peer)
+            self._post_end(peer, peer.far, Unseated)
+        else:
             peer.stranger_since = self.now
             peer.admit_by = self.now + self.limits.rejoin
             self.effects.append(Unseat(peer.id))
@@ -181,7 +191,8 @@ class Book:
     def bind(self, peer: Peer, role: Role, room: Room) -> None:
         """Admits the connection to the room."""
         peer.role, peer.room = role, room.id
-        self.effects.append(Bind(peer.id, room.id))
+        if peer.far is None:  # what a far one is told next says so
+            self.effects.append(Bind(peer.id, room.id))
 
     def room_of(self, peer: Peer) -> Room:
         """The room of a connection that is bound to one; raises LookupError for others."""
@@ -196,10 +207,33 @@ class Book:
 
     def room(self, room: RoomId) -> Room:
         """The room, remembered from now on."""
-        return self.rooms.setdefault(room, Room(room))
+        if room not in self.rooms:
+            self.rooms[room] = Room(room, self.epochs.pop(room, 0))
+        return self.rooms[room]
+
+    def viewers_of(self, room: Room) -> list[Peer]:
+        """The viewers whose places are here: those that wait, and members of sessions."""
+        members = (session.members[Role.VIEWER] for session in room.sessions.values())
+        here = (*room.waiting, *(member for member in members if member is not None))
+        return [self.peers[connection] for connection in dict.fromkeys(here)]
+
+    def newest(self, room: RoomId) -> int:
+        """The newest epoch of the room that this node has seen; 0: none."""
+        known = self.rooms.get(room)
+        return known.epoch if known is not None else self.epochs.get(room, 0)
 
     def tidy(self, room_id: RoomId) -> None:
         """Forgets the room if nobody is left in it."""
         room = self.rooms.get(room_id)
         if room is not None and room.deserted:
             del self.rooms[room_id]
+            if self.node is not None:
+                remember(self.epochs, room_id, room.epoch)
+
+
+def remember(memory: dict[RoomId, _T], room: RoomId, what: _T) -> None:
+    """Keeps it as the newest; forgets the oldest beyond what is bounded."""
+    memory.pop(room, None)
+    memory[room] = what
+    if len(memory) > _REMEMBERED:
+        del memory[next(iter(memory))]

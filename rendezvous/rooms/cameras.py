@@ -1,11 +1,15 @@
 """A camera's conversation: claiming its room, saying what it does, going away."""
 
-from rendezvous.rooms import conversations, viewers
+import math
+
+from rendezvous.rooms import conversations, takeovers, viewers
 from rendezvous.rooms.actions import Happening
-from rendezvous.rooms.admission import RefusalError, owner_of, require_entry
-from rendezvous.rooms.book import Book, Peer, Room
-from rendezvous.rooms.effects import ClaimRoom, ReleaseRoom
+from rendezvous.rooms.admission import RefusalError, may_join, owner_of, require_entry
+from rendezvous.rooms.book import Book
+from rendezvous.rooms.effects import ClaimRoom, Drop, Post, ReleaseRoom
+from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomClaimed
+from rendezvous.rooms.letters import Moved
 from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import Claim, Claimed, ErrorCode, Source
@@ -20,37 +24,67 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
         owner = owner_of(message, peer)
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
+        return
+    if pause := takeovers.pause(book, peer, RoomId(message.room)):
+        book.refuse(peer, ErrorCode.SUPERSEDED, takeovers.IN_TURNS, retry_after=pause)
+        book.close(peer)
     else:
-        book.effects.append(ClaimRoom(peer.id, owner, message))
+        permitted = book.permits(RoomId(message.room), owner)
+        book.effects.append(ClaimRoom(peer.id, owner, message, permitted=permitted))
 
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The room is the camera's: an earlier connection goes, waiting viewers join."""
-    _supersede(book, peer, RoomId(fact.claim.room))
-    room = book.room(RoomId(fact.claim.room))
+    room_id = RoomId(fact.claim.room)
+    _supersede(book, peer, room_id)
+    room = book.room(room_id)
     room.camera, room.epoch, room.source = peer.id, fact.epoch, fact.claim.source
+    room.until, room.lapsed, peer.challenged_at = fact.until, False, None
     room.verifier = fact.claim.verifier
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
     _tell_viewers(book, room, fact.claim.source)
+    _forget_kept(book, room)
     _await_resumes(book, room)
-    _admit_waiting(book, room)
+    admit_waiting(book, room)
 
 
 def stale(book: Book, fact: RoomClaimed) -> bool:
-    """Whether a later claim was answered before this one: its epoch fences this one off."""
-    room = book.rooms.get(RoomId(fact.claim.room))
-    return room is not None and room.camera is not None and room.epoch > fact.epoch
+    """Whether a later claim was answered or heard of before this one: its epoch fences it off."""
+    return book.newest(RoomId(fact.claim.room)) > fact.epoch
+
+
+def announce(book: Book, room: Room, fact: RoomClaimed) -> None:
+    """Other nodes that want to know are told before anything else changes."""
+    room.epoch = fact.epoch
+    if book.node is not None:
+        nodes = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
+        moved = Moved(room=room.id, epoch=room.epoch, node=book.node)
+        for node in sorted(nodes.union(fact.interested) - {book.node}):
+            book.effects.append(Post(node, moved))
 
 
 def _supersede(book: Book, peer: Peer, room_id: RoomId) -> None:
     room = book.rooms.get(room_id)
-    if room is None or room.camera is None or room.camera == peer.id:
-        return
-    earlier = book.peers[room.camera]
-    book.refuse(earlier, ErrorCode.SUPERSEDED, CLAIMED_ELSEWHERE)
-    gone(book, earlier, released=False)
-    book.close(earlier)
+    if room is not None and room.camera not in (None, peer.id):
+        superseded(book, room)
+
+
+def superseded(book: Book, room: Room) -> None:
+    """Another claim holds the room now: the camera's connection here goes."""
+    if room.camera is not None:
+        earlier = book.peers[room.camera]
+        takeovers.count(book, room, earlier)
+        book.refuse(earlier, ErrorCode.SUPERSEDED, CLAIMED_ELSEWHERE)
+        gone(book, earlier, released=False)
+        book.close(earlier)
+
+
+def _forget_kept(book: Book, room: Room) -> None:
+    # What cameras said to absent viewers under earlier claims would come after this one's words.
+    for session in room.sessions.values():
+        book.effects += [Drop("stale_epoch")] * len(session.kept[Role.VIEWER])
+        session.kept[Role.VIEWER].clear()
 
 
 def _await_resumes(book: Book, room: Room) -> None:
@@ -61,10 +95,12 @@ def _await_resumes(book: Book, room: Room) -> None:
             session.deadline = min(session.deadline, book.now + book.limits.resume_grace)
 
 
-def _admit_waiting(book: Book, room: Room) -> None:
+def admit_waiting(book: Book, room: Room) -> None:
+    """The camera is there: who still may enter does."""
     waiting, room.waiting = room.waiting, {}
     for viewer in (book.peers[connection] for connection in waiting):
-        if room.verifier in (None, viewer.proven):
+        join = viewer.join
+        if join is not None and may_join(join, viewer, known=True, verifier=room.verifier):
             conversations.begin(book, viewer, room.id)
         else:  # it knows a secret that was changed while it waited
             viewers.turn_away(book, viewer)
@@ -90,7 +126,7 @@ def _tell_viewers(book: Book, room: Room, message: Source) -> None:
 def gone(book: Book, peer: Peer, *, released: bool = True) -> None:
     """The camera's connection is no more: viewers wait, running sessions are kept."""
     room = book.room_of(peer)
-    room.camera = None
+    room.camera, room.until, room.lapsed = None, math.inf, False
     if released:
         book.effects.append(ReleaseRoom(room.id, room.epoch))
     for session in tuple(room.sessions.values()):

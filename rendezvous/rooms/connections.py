@@ -3,8 +3,9 @@
 Whoever is closed has first left the session, the wait or the room that it was part of.
 """
 
-from rendezvous.rooms import cameras, viewers
-from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms import away, cameras, viewers
+from rendezvous.rooms.book import Book
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.facts import (
     ConnectionDue,
     ConnectionFailed,
@@ -25,7 +26,7 @@ from rendezvous.wire.messages import (
     Welcome,
 )
 
-FEATURES = ("resume",)
+FEATURES = ("resume", "challenge")
 
 
 def opened(book: Book, fact: ConnectionOpened) -> None:
@@ -46,7 +47,7 @@ def lost(book: Book, fact: ConnectionLost) -> None:
     peer = book.peers.get(fact.connection)
     if peer is not None:
         try:
-            _depart(book, peer)
+            depart(book, peer)
         finally:  # a defect must not leave somebody in the book who is no more
             book.forget(peer)
 
@@ -62,16 +63,18 @@ def expel(book: Book, peer: Peer, code: ErrorCode, sentence: str) -> None:
     """Tells the peer why, lets it leave whatever it was part of, and closes."""
     book.refuse(peer, code, sentence)
     try:
-        _depart(book, peer)
+        depart(book, peer)
     finally:
         book.close(peer)
 
 
-def _depart(book: Book, peer: Peer) -> None:
+def depart(book: Book, peer: Peer) -> None:
+    """The peer leaves what it is part of."""
     if peer.role is Role.CAMERA:
         cameras.gone(book, peer)
     elif peer.role is Role.VIEWER:
         viewers.gone(book, peer)
+    away.leave(book, peer)
 
 
 def refused(book: Book, fact: MessageRefused) -> None:
@@ -122,7 +125,7 @@ def pong(_book: Book, _peer: Peer, _message: Pong) -> None:
 def due(book: Book, fact: ConnectionDue) -> None:
     """Deadlines of the connection itself: hello, admission, signs of life."""
     peer = book.peers.get(fact.connection)
-    if peer is not None:
+    if peer is not None and peer.far is None:  # its own node watches over a far one
         _check(book, peer)
 
 
@@ -134,6 +137,9 @@ def _check(book: Book, peer: Peer) -> None:
     elif book.now >= peer.admit_by and book.is_stranger(peer):
         sentence = "There was no claim and no join in time."
         expel(book, peer, ErrorCode.HELLO_TIMEOUT, sentence)
+    elif peer.challenged_at is not None and book.now >= peer.challenged_at + limits.challenge:
+        sentence = "The claim ran out while the store was away, and was not made again."
+        expel(book, peer, ErrorCode.CLAIM_EXPIRED, sentence)
     elif silence >= limits.idle:
         sentence = f"Nothing was heard for {limits.idle:g} seconds."
         expel(book, peer, ErrorCode.IDLE_TIMEOUT, sentence)
@@ -146,4 +152,5 @@ def drain_began(book: Book, fact: DrainBegan) -> None:
     """Everybody is sent away; nothing new is taken from now on."""
     book.draining = True
     for peer in book.peers.values():
-        book.send(peer, Goaway(after=fact.after))
+        if peer.far is None:
+            book.send(peer, Goaway(after=fact.after))

@@ -1,7 +1,8 @@
 """Sessions: how they begin, who is heard in them, and how the table moves them on."""
 
 from rendezvous.rooms.actions import DO, UNKNOWN, Happening, Spoken
-from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms.book import Book
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.facts import SessionDue
 from rendezvous.rooms.sessions import TABLE, Event, Role, Session, State
 from rendezvous.wire.identity import RoomId, SessionId
@@ -10,6 +11,7 @@ from rendezvous.wire.messages import (
     Answer,
     Candidate,
     End,
+    EndReason,
     ErrorCode,
     Joined,
     Offer,
@@ -33,6 +35,9 @@ def spoken(book: Book, peer: Peer, message: Spoken) -> None:
     """A connection said something about a session: only its members are heard."""
     session = book.sessions.get(SessionId(message.session))
     role = session.role_of(peer.id) if session else None
+    if session is not None and role is not None and _overdue(book, session):
+        begin_anew(book, session)  # before anything is opened under a lease that is over
+        return
     if session is None or role is None:
         book.refuse(peer, ErrorCode.SESSION_UNKNOWN, UNKNOWN, session=message.session)
     elif isinstance(message, Candidate) and not _count(session, role):
@@ -46,6 +51,20 @@ def spoken(book: Book, peer: Peer, message: Spoken) -> None:
         happen(book, Happening(session, _EVENTS[role, type(message)], peer, message))
 
 
+def _overdue(book: Book, session: Session) -> bool:
+    room = book.rooms[session.room]
+    return session.state is not State.ANSWERED and not room.live(book.now)
+
+
+def begin_anew(book: Book, session: Session) -> None:
+    """The camera's lease is over before there was an answer: the viewer waits for its next."""
+    camera = session.members[Role.CAMERA]
+    if camera is not None and session.state is State.OFFERED:
+        end = End(session=session.id, reason=EndReason.LEFT)
+        book.tell(camera, session.room, end)
+    happen(book, Happening(session, Event.CAMERA_GONE))
+
+
 def _count(session: Session, role: Role) -> bool:
     session.candidates[role] += 1
     return session.candidates[role] <= CANDIDATES_PER_SESSION
@@ -57,7 +76,7 @@ def happen(book: Book, happening: Happening) -> None:
     step = TABLE[session.state, happening.event]
     before = session.state
     if step.state is None:
-        _forget(book, session)
+        forget(book, session)
     elif step.state is not before:
         session.state = step.state
         session.deadline = book.now + book.limits.answer if step.state is State.OFFERED else None
@@ -104,7 +123,8 @@ def remember(book: Book, session: Session) -> None:
         viewer.session = session.id
 
 
-def _forget(book: Book, session: Session) -> None:
+def forget(book: Book, session: Session) -> None:
+    """The session is over, or goes on at another node."""
     del book.sessions[session.id]
     del book.rooms[session.room].sessions[session.id]
     if viewer := book.member(session, Role.VIEWER):

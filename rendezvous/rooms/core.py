@@ -6,11 +6,23 @@ Rules kept: a connection is heard only while it is in the book, and ``hello`` co
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rendezvous.rooms import cameras, connections, conversations, resumes, viewers
+from rendezvous.rooms import (
+    away,
+    cameras,
+    connections,
+    conversations,
+    homes,
+    leases,
+    resumes,
+    viewers,
+)
+from rendezvous.rooms.actions import Spoken
 from rendezvous.rooms.admission import RefusalError, require_entry
-from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import Effect, ReleaseRoom
+from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import (
+    AdriftDue,
     ClaimRefused,
     ConnectionDue,
     ConnectionFailed,
@@ -18,13 +30,21 @@ from rendezvous.rooms.facts import (
     ConnectionOpened,
     DrainBegan,
     Fact,
+    LeaseDue,
+    LeaseLost,
+    LeasesRenewed,
+    LetterReceived,
+    LettersLost,
     MessageReceived,
     MessageRefused,
+    NodeLost,
     ResumeDue,
     RoomClaimed,
+    RoomFound,
     RoomLookedUp,
     SessionDue,
     StoreFailed,
+    StoreReached,
     WaitDue,
 )
 from rendezvous.rooms.sessions import Role, State
@@ -67,12 +87,21 @@ class Core:
     @property
     def negotiating(self) -> bool:
         """Whether a session is on its way to media."""
-        return any(s.state is not State.ANSWERED for s in self.book.sessions.values())
+        book = self.book
+        here = any(s.state is not State.ANSWERED for s in book.sessions.values())
+        there = (peer.away for peer in book.peers.values() if peer.away is not None)
+        return here or any(place.session and not place.answered for place in there)
 
     @property
-    def held_rooms(self) -> tuple[RoomId, ...]:
-        """The rooms that have a camera now."""
-        return tuple(room.id for room in self.book.rooms.values() if room.camera is not None)
+    def held_rooms(self) -> tuple[tuple[RoomId, int], ...]:
+        """The rooms that are served here now, with the epochs of their cameras' claims."""
+        book = self.book
+        return tuple((r.id, r.epoch) for r in book.rooms.values() if r.live(book.now))
+
+    @property
+    def sought_rooms(self) -> tuple[RoomId, ...]:
+        """The rooms whose cameras are not here, and that somebody here wants."""
+        return tuple(homes.sought(self.book))
 
 
 # ── messages ─────────────────────────────────────────────────────────────────────────────────
@@ -83,7 +112,9 @@ def _received(book: Book, fact: MessageReceived) -> None:
     if peer is None:
         return
     peer.heard_at, peer.pinged_at = book.now, None
-    if peer.greeted or isinstance(fact.message, Hello):
+    if peer.away is not None and isinstance(fact.message, Spoken | Resume):
+        away.pass_on(book, peer, fact.message)
+    elif peer.greeted or isinstance(fact.message, Hello):
         _MESSAGES[type(fact.message)](book, peer, fact.message)
     else:
         connections.expel(book, peer, ErrorCode.HELLO_FIRST, "The first message must be hello.")
@@ -129,7 +160,7 @@ def _claimed(book: Book, fact: RoomClaimed) -> None:
         connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
     else:
         _give_up_resumes(book, peer)
-        cameras.claimed(book, peer, fact)
+        homes.claimed(book, peer, fact)
 
 
 def _may_still_enter(book: Book, peer: Peer, role: Role, room: str) -> bool:
@@ -149,9 +180,22 @@ def _claim_refused(book: Book, fact: ClaimRefused) -> None:
 
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
+    if peer is not None and peer.far is not None and not book.is_stranger(peer):
+        return  # the question was asked for an earlier seat of the same connection
     if peer is not None and _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
         _give_up_resumes(book, peer)
-        viewers.looked_up(book, peer, fact)
+        if (home := homes.elsewhere(book, fact)) is not None:
+            homes.redirect(book, peer, fact, home)
+        else:
+            _admit(book, peer, fact)
+
+
+def _admit(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
+    seated = peer.away is not None and peer.away.seated
+    away.leave(book, peer, replaced=True)
+    viewers.looked_up(book, peer, fact)
+    if seated:
+        book.unseat(peer)
 
 
 def _give_up_resumes(book: Book, peer: Peer) -> None:
@@ -167,8 +211,11 @@ def _store_failed(book: Book, fact: StoreFailed) -> None:
             peer,
             ErrorCode.STORE_UNAVAILABLE,
             "The server cannot reach its store; try again in a moment.",
-            retry_after=book.limits.store_retry,
+            retry_after=round(book.limits.store_retry * (1 + book.jitter() / 2), 1),
         )
+        peer.challenged_at = None  # it is asked again when the store is back
+        if peer.far is not None:
+            book.unseat(peer)
 
 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────
@@ -181,13 +228,22 @@ def _due(book: Book, now: float) -> Iterator[Fact]:
         if session.deadline is not None and session.deadline <= now:
             yield SessionDue(session.id)
     for room in book.rooms.values():
-        for viewer, until in room.waiting.items():
-            if until <= now:
-                yield WaitDue(room.id, viewer)
+        yield from _room_due(room, now)
     for key, held in book.resumes.items():
         for role, resume in held.items():
             if resume.until <= now:
                 yield ResumeDue(key, role)
+
+
+def _room_due(room: Room, now: float) -> Iterator[Fact]:
+    if room.until <= now and not room.lapsed:
+        yield LeaseDue(room.id)
+    for viewer, until in room.waiting.items():
+        if until <= now:
+            yield WaitDue(room.id, viewer)
+    for viewer, place in room.away.items():
+        if place.until is not None and place.until <= now:
+            yield AdriftDue(viewer)
 
 
 _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
@@ -200,6 +256,15 @@ _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
     ClaimRefused: _claim_refused,
     RoomLookedUp: _looked_up,
     StoreFailed: _store_failed,
+    RoomFound: homes.found,
+    LeasesRenewed: leases.renewed,
+    LeaseLost: leases.lost,
+    LeaseDue: leases.due,
+    StoreReached: leases.challenge,
+    LetterReceived: homes.received,
+    NodeLost: homes.node_lost,
+    LettersLost: homes.letters_lost,
+    AdriftDue: away.due,
     ConnectionDue: connections.due,
     SessionDue: conversations.due,
     WaitDue: viewers.wait_due,

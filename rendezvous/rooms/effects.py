@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rendezvous.wire.identity import ConnectionId, Owner, RoomId
+from rendezvous.rooms.letters import Letter
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from rendezvous.wire.messages import Claim, Join, ServerMessage
 
 
@@ -45,6 +46,8 @@ class ClaimRoom:
     connection: ConnectionId
     owner: Owner
     claim: Claim
+    permitted: bool = True
+    """False: it is refused after as much work, so that time does not tell why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,45 @@ class ReleaseRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """Sends a letter to another node: in order, again until it is acknowledged, only once."""
+
+    node: NodeId
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class SeekRoom:
+    """Somebody here wants to know where the room's camera is; RoomFound says so."""
+
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that the operator should look at, about a room."""
+
+    room: RoomId
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Nothing is sent: the message had nobody to go to. It is counted under this name."""
 
     name: str
 
 
-Effect: TypeAlias = Send | Close | Bind | Unseat | ClaimRoom | LookUpRoom | ReleaseRoom | Drop
+Effect: TypeAlias = (
+    Send
+    | Close
+    | Bind
+    | Unseat
+    | ClaimRoom
+    | LookUpRoom
+    | ReleaseRoom
+    | Post
+    | SeekRoom
+    | Alert
+    | Drop
+)

@@ -1,14 +1,25 @@
 """What happened, in the past tense: everything that the core ever learns."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from rendezvous.rooms.letters import Letter
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, NodeId, RoomId, SessionId
 from rendezvous.wire.messages import Claim, ClientMessage, ErrorCode, Join
 
 ResumeKey: TypeAlias = tuple[RoomId, SessionId, str]
 """Both members must name the same room, session and secret: nobody can occupy another's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The node that a room's camera is connected to, and the epoch of its claim."""
+
+    node: NodeId
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,10 @@ class RoomClaimed:
     connection: ConnectionId
     claim: Claim
     epoch: int
+    until: float = math.inf
+    """When the lease is over, by our own clock, unless it is renewed."""
+    interested: tuple[NodeId, ...] = ()
+    """Other nodes to be told: the one that held the room before, and those that seek it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,8 @@ class RoomLookedUp:
     known: bool
     verifier: str | None = None
     """None, if known: the room is public."""
+    home: Home | None = None
+    """Where its camera is; None: away, or this store does not serve several nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,71 @@ class StoreFailed:
     """The store could not be asked for this connection."""
 
     connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFound:
+    """Where the camera of a room that somebody here waits for is."""
+
+    room: RoomId
+    home: Home
+
+
+@dataclass(frozen=True, slots=True)
+class LeasesRenewed:
+    """The store keeps these claims, by room, until then by our own clock."""
+
+    epochs: Mapping[RoomId, int]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """The store knows the claim of this epoch no longer: it was taken over, or data was lost."""
+
+    room: RoomId
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseDue:
+    """The lease of a room that has its camera here was not renewed in time."""
+
+    room: RoomId
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReached:
+    """The store answers: claims whose leases are over can be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterReceived:
+    """Another node wrote."""
+
+    node: NodeId
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLost:
+    """Another node is no more."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class LettersLost:
+    """Some of our letters to that node were given up; it may miss anything."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class AdriftDue:
+    """A viewer's session has been without its home for long enough."""
+
+    viewer: ConnectionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +219,15 @@ Fact: TypeAlias = (
     | ClaimRefused
     | RoomLookedUp
     | StoreFailed
+    | RoomFound
+    | LeasesRenewed
+    | LeaseLost
+    | LeaseDue
+    | StoreReached
+    | LetterReceived
+    | NodeLost
+    | LettersLost
+    | AdriftDue
     | ConnectionDue
     | SessionDue
     | WaitDue

@@ -22,6 +22,12 @@ class Limits:
     resume_grace: float = 10.0  # a camera that came back resumes at once or has forgotten
     viewers_per_room: int = 10
     room_full_retry: float = 5.0
-    store_retry: float = 2.0
+    store_retry: float = 2.0  # and up to half as much again, so that not all come at once
+    challenge: float = 10.0  # for a camera to claim again when it is asked to
+    challenges: int = 500  # cameras asked at once, each time that the store proves to be there
+    takeovers: int = 3  # in a row, before a live camera is kept from taking a room back at once
+    hold: float = 10.0  # then for so long, doubled each time
+    longest_hold: float = 120.0
+    takeover_memory: float = 600.0  # takeovers further apart are not in a row
     messages_per_second: int = MESSAGES_PER_SECOND
     burst: int = MESSAGE_BURST

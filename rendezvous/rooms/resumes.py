@@ -8,7 +8,9 @@ import hmac
 
 from rendezvous.rooms import connections, conversations
 from rendezvous.rooms.actions import UNKNOWN, Happening, tell_resumed
-from rendezvous.rooms.book import Book, HeldResume, Peer, Room
+from rendezvous.rooms.book import Book
+from rendezvous.rooms.effects import SeekRoom
+from rendezvous.rooms.entries import HeldResume, Peer, Room
 from rendezvous.rooms.facts import ResumeDue, ResumeKey
 from rendezvous.rooms.sessions import Event, Role, Session, State
 from rendezvous.wire.identity import RoomId, SessionId
@@ -33,6 +35,8 @@ def resume(book: Book, peer: Peer, message: Resume) -> None:
 
 def _refuse(book: Book, peer: Peer, session: str) -> None:
     book.refuse(peer, ErrorCode.SESSION_UNKNOWN, UNKNOWN, session=session)
+    if peer.far is not None:
+        book.unseat(peer)
 
 
 def _role(peer: Peer) -> Role:
@@ -83,6 +87,13 @@ def _hold(book: Book, peer: Peer, message: Resume) -> None:
     peer.held.add(key)
     if len(held) == len(Role):
         _pair(book, key)
+    elif book.node is not None and role is Role.VIEWER and not _here(book, key[0]):
+        book.effects.append(SeekRoom(key[0]))
+
+
+def _here(book: Book, room_id: RoomId) -> bool:
+    room = book.rooms.get(room_id)
+    return room is not None and room.camera is not None
 
 
 def _replace_earlier(book: Book, key: ResumeKey, role: Role) -> None:

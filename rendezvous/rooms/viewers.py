@@ -3,8 +3,9 @@
 from rendezvous.rooms import conversations
 from rendezvous.rooms.actions import Happening, wait
 from rendezvous.rooms.admission import RefusalError, may_join, require_entry, require_room_id
-from rendezvous.rooms.book import Book, Peer, Room
+from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import LookUpRoom
+from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomLookedUp, WaitDue
 from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import RoomId
@@ -19,22 +20,41 @@ def join(book: Book, peer: Peer, message: Join) -> None:
         require_entry(peer, Role.VIEWER, message.room)
         require_room_id(message.room)
     except RefusalError as refusal:
-        book.refuse(peer, refusal.code, str(refusal))
+        _turn_down(book, peer, refusal.code, str(refusal))
+    else:
+        _ask(book, peer, message)
+
+
+def _ask(book: Book, peer: Peer, message: Join) -> None:
+    room = book.rooms.get(RoomId(message.room))
+    if peer.far is not None and room is not None and room.live(book.now):
+        # Its own node has asked the store already, and nobody knows better than the camera.
+        fact = RoomLookedUp(peer.id, message, known=True, verifier=room.verifier)
+        looked_up(book, peer, fact)
     else:
         book.effects.append(LookUpRoom(peer.id, message))
+
+
+def _turn_down(
+    book: Book, peer: Peer, code: ErrorCode, sentence: str, *, retry_after: float | None = None
+) -> None:
+    book.refuse(peer, code, sentence, retry_after=retry_after)
+    if peer.far is not None:
+        book.unseat(peer)
 
 
 def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
     """Admits the viewer if its proof is right and there is a place."""
     verifier = _verifier(book, fact)
     if not may_join(fact.join, peer, known=fact.known, verifier=verifier):
-        book.refuse(peer, ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
+        _turn_down(book, peer, ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
         return
     leave(book, peer)
-    peer.proven = verifier
+    peer.join = fact.join
     room = book.room(RoomId(fact.join.room))
     if room.places_taken >= book.limits.viewers_per_room:
-        book.refuse(
+        _turn_down(
+            book,
             peer,
             ErrorCode.ROOM_FULL,
             f"All {book.limits.viewers_per_room} places of this room are taken.",
@@ -53,7 +73,7 @@ def _verifier(book: Book, fact: RoomLookedUp) -> str | None:
 
 def _enter(book: Book, peer: Peer, room: Room) -> None:
     book.bind(peer, Role.VIEWER, room)
-    if room.camera is None:
+    if not room.live(book.now):
         wait(book, peer.id, room.id)
     else:
         conversations.begin(book, peer, room.id)

@@ -7,7 +7,7 @@ there are caps for one address and for all together.
 import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from rendezvous.rooms.limits import Limits
@@ -42,6 +42,13 @@ class Arrival:
     _counted: bool = False
     _timer: asyncio.TimerHandle | None = field(default=None)
 
+    def move(self, address: str) -> bool:
+        """A proxy has told whose connection it is; False: there are too many from there."""
+        if self.gate is None or not self._counted:
+            self.address = address
+            return True
+        return self.gate.move(self, address)
+
     def leave_gate(self) -> None:
         """It is admitted: no longer a stranger. Idempotent."""
         self.cancel_deadline()
@@ -73,23 +80,40 @@ class Arrival:
 
 
 class Gate:
-    """Counts strangers, in all and for each address (for IPv6, each /64: one customer's)."""
+    """Counts strangers, in all and for each address (for IPv6, each /64: one customer's).
 
-    def __init__(self, limits: DoorLimits) -> None:
+    Proxies are many clients, and have no limit of their own.
+    """
+
+    def __init__(self, limits: DoorLimits, proxies: Container[str] = ()) -> None:
         self._limits = limits
+        self._proxies = proxies
         self._by_address: Counter[str] = Counter()
         self.strangers = 0
 
     def enter(self, arrival: Arrival) -> bool:
         """Whether there is a place for one more stranger from that address; takes it."""
-        if (
-            self.strangers >= self._limits.in_all
-            or self._by_address[network(arrival.address)] >= self._limits.per_address
-        ):
+        if self.strangers >= self._limits.in_all or not self._has_place(arrival.address):
             return False
         arrival.gate = self
         arrival.return_to_gate()
         return True
+
+    def move(self, arrival: Arrival, address: str) -> bool:
+        """Counts it for this address from now on, if there is a place; arrivals call it."""
+        if network(address) == network(arrival.address):
+            return True
+        if not self._has_place(address):
+            return False
+        self.remove(arrival)
+        arrival.address = address
+        self.add(arrival)
+        return True
+
+    def _has_place(self, address: str) -> bool:
+        if address in self._proxies:
+            return True
+        return self._by_address.get(network(address), 0) < self._limits.per_address
 
     def add(self, arrival: Arrival) -> None:
         """Counts one more; arrivals call it."""

@@ -14,12 +14,13 @@ from typing import Protocol
 
 from aiohttp import hdrs, web
 
-from rendezvous.relay.hub import Hub
 from rendezvous.transports import websocket
+from rendezvous.transports.conversation import Conversations
 from rendezvous.transports.gate import Arrival, DoorLimits, network
 from rendezvous.transports.pages import Pages
+from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
-from rendezvous.transports.websocket import SERVER
+from rendezvous.transports.websocket import SERVER, WebSocket
 from rendezvous.wire import codec
 from rendezvous.wire.messages import Error, ErrorCode
 
@@ -33,6 +34,8 @@ _TOO_LATE = (
     b"Connection: close\r\n"
     b"Content-Length: 0\r\n\r\n"
 )
+
+_NO_HANDSHAKE = "This is no WebSocket handshake.\n"
 
 log = logging.getLogger(__name__)
 
@@ -67,19 +70,21 @@ class Http:
 
     def __init__(
         self,
-        hub: Hub,
+        conversations: Conversations,
         pages: Pages,
         limits: DoorLimits,
         *,
         allow_origins: Sequence[str] = (),  # as browsers write them
         gateways: Sequence[Gateway] = (),
+        proxies: TrustedProxies,
         health: Callable[[], dict[str, str]],
     ) -> None:
-        self._hub = hub
+        self._conversations = conversations
         self._pages = pages
         self._limits = limits
         self._allow_origins = frozenset(allow_origins)
         self._gateways = tuple(gateways)
+        self._proxies = proxies
         self._health = health
         self._server = web.Server(partial(_answer, self._route))
         self._clear_server = web.Server(partial(_answer, self._redirect))
@@ -121,12 +126,16 @@ class Http:
 
     def _visit(self, request: web.BaseRequest) -> Visit:
         protocol = _protocol_of(request)
-        address = network(protocol.arrival.address)
+        address = network(self._client(request))
         return Visit(address, self._origin_allowed(request), protocol.extend)
+
+    def _client(self, request: web.BaseRequest) -> str:
+        forwarded_for = request.headers.getall(hdrs.X_FORWARDED_FOR, [])
+        return self._proxies.client(_protocol_of(request).arrival.address, forwarded_for)
 
     async def _websocket(self, request: web.BaseRequest) -> web.StreamResponse:
         if not self._origin_allowed(request):
-            self._hub.counters.add("origin_refused")
+            self._conversations.hub.counters.add("origin_refused")
             sentence = (
                 f"Pages of {request.headers[hdrs.ORIGIN][:200]} may not use this server. "
                 "Its owner can allow them with --allow-origin.\n"
@@ -134,8 +143,15 @@ class Http:
             return web.Response(status=403, text=sentence)
         if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
             return web.Response(status=426, text="This is a WebSocket.\n")
-        arrival = _protocol_of(request).begin_conversation()
-        return await websocket.serve(request, arrival, self._hub, self._limits)
+        accepted = websocket.upgrade(request.headers)
+        if accepted is None:
+            return web.Response(status=400, text=_NO_HANDSHAKE)
+        if not _protocol_of(request).arrival.move(self._client(request)):
+            self._conversations.hub.counters.add(ErrorCode.TOO_MANY_CONNECTIONS)
+            retry_after = {hdrs.RETRY_AFTER: f"{self._limits.unadmitted:.0f}"}
+            return web.Response(status=429, headers=retry_after)
+        _protocol_of(request).become_websocket(self._conversations, accepted)
+        return web.Response(status=101)  # aiohttp finds the connection gone
 
     def _origin_allowed(self, request: web.BaseRequest) -> bool:
         # Browsers always send Origin and pages cannot forge it; programs need not.
@@ -165,7 +181,7 @@ async def _answer(
     try:
         response = await handler(request)
     except web.HTTPException as error:  # aiohttp's words repeat what was sent
-        response = web.Response(status=error.status, text="This is no WebSocket handshake.\n")
+        response = web.Response(status=error.status, text=_NO_HANDSHAKE)
     if not response.prepared:
         response.headers.setdefault(hdrs.SERVER, SERVER)
     return response
@@ -225,11 +241,20 @@ class _HttpProtocol(web.RequestHandler):
         when = asyncio.get_running_loop().time() + seconds
         self.arrival.set_deadline(when, self._expire)
 
-    def begin_conversation(self) -> Arrival:
-        """Who fetched a page first is a stranger from its upgrade on, not from its arrival."""
-        if self.requests > 1:
+    def become_websocket(self, conversations: Conversations, accepted: bytes) -> None:
+        """Says so, and hands the connection over, with what the peer has said already."""
+        transport, self.transport = self.transport, None
+        if transport is None:
+            return
+        if self.requests > 1:  # who fetched a page first is a stranger from here on
             self.arrival.stranger_since = asyncio.get_running_loop().time()
-        return self.arrival
+        said = self._message_tail  # aiohttp keeps there what follows the request
+        super().connection_lost(None)  # as far as aiohttp is concerned
+        conversation = WebSocket(conversations, self.arrival)
+        transport.write(accepted)
+        transport.set_protocol(conversation)
+        conversation.connection_made(transport)
+        conversation.data_received(said)
 
     def handle_error(
         self,

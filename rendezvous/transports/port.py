@@ -1,5 +1,6 @@
 """One port for everything: accepts, tells TLS from clear, and gives the connection to its protocol.
 
+A trusted proxy may say first whose connection it is; its header is read before anything else.
 The first byte is only looked at (MSG_PEEK), so that TLS can still have it; the first bytes inside
 decide between the registered protocols. asyncio lets a live transport change its protocol, so the
 sniffer costs nothing once it has decided.
@@ -17,9 +18,12 @@ from dataclasses import dataclass
 
 from rendezvous.program.errors import UnavailableError
 from rendezvous.program.logs import Throttle
+from rendezvous.program.sockets import tune
 from rendezvous.relay.counters import Counters
 from rendezvous.transports.gate import Arrival, DoorLimits, Gate
 from rendezvous.transports.origins import PublicOrigins, host_and_port
+from rendezvous.transports.proxied import Header, MalformedError, extent, parse
+from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser, Sniffer
 from rendezvous.wire import codec
 from rendezvous.wire.messages import Error, ErrorCode
@@ -29,9 +33,12 @@ log = logging.getLogger(__name__)
 _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record (RFC 8446 §5.1)
 _BACKLOG = 1024
 _LAST_PORT = 65_535
-_USER_TIMEOUT = 20_000  # ms until unacknowledged data ends a connection
-_KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # seconds, seconds, count
+_HEADER_AT_ONCE = 256  # bytes looked at; a header is rarely longer
 _ACCEPT_PAUSE = 0.1  # seconds, when the process is out of file descriptors
+
+
+class _CrowdedError(Exception):
+    """There are too many strangers at the address that a proxy has told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Doors:
     limits: DoorLimits
     counters: Counters
     origins: PublicOrigins
+    proxies: TrustedProxies
     recognisers: Sequence[Recogniser]
     clear_recognisers: Sequence[Recogniser]
     """For traffic in clear; the same, unless this port wants TLS."""
@@ -60,6 +68,7 @@ class Port:
         self._welcoming: set[asyncio.Task[None]] = set()
         self._sniffers: weakref.WeakSet[Sniffer] = weakref.WeakSet()
         self._accept_trouble = Throttle()
+        self._proxy_trouble = Throttle()
 
     async def start(self) -> None:
         """Begins to listen; raises UnavailableError with the cure."""
@@ -73,18 +82,24 @@ class Port:
             return self._host, self._port
         return host_and_port(self._socket.getsockname())
 
-    async def stop(self) -> None:
-        """Accepts no more, and lets go of who has not said yet what it speaks. Idempotent."""
-        tasks = [*self._welcoming, *([self._accepting] if self._accepting else [])]
-        self._accepting = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for sniffer in tuple(self._sniffers):
-            sniffer.abort()
+    async def shut(self) -> None:
+        """Accepts no more; who has come in stays. Idempotent."""
+        accepting, self._accepting = self._accepting, None
+        if accepting is not None:
+            accepting.cancel()
+            await asyncio.gather(accepting, return_exceptions=True)
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    async def stop(self) -> None:
+        """Accepts no more, and lets go of who has not said yet what it speaks. Idempotent."""
+        await self.shut()
+        for task in tuple(self._welcoming):
+            task.cancel()
+        await asyncio.gather(*self._welcoming, return_exceptions=True)
+        for sniffer in tuple(self._sniffers):
+            sniffer.abort()
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -101,7 +116,8 @@ class Port:
     def _admit(self, accepted: socket.socket) -> None:
         try:
             arrival = self._arrival(accepted)
-            _tune(accepted)
+            accepted.setblocking(False)
+            tune(accepted)
         except OSError:  # it is gone already
             accepted.close()
             return
@@ -130,15 +146,24 @@ class Port:
     async def _welcome(self, accepted: socket.socket, arrival: Arrival) -> None:
         try:
             async with asyncio.timeout_at(arrival.stranger_since + self._doors.limits.first_bytes):
-                first = await _peek(accepted)
-            arrival.tls = first == _TLS_HANDSHAKE and self._doors.tls is not None
+                head = await self._introduce(accepted, arrival)
+                first = head or await _peek(accepted)
+            arrival.tls = first[0] == _TLS_HANDSHAKE and self._doors.tls is not None
             async with asyncio.timeout_at(arrival.stranger_since + self._doors.limits.unadmitted):
-                await self._connect(accepted, arrival)
+                await self._connect(accepted, arrival, head)
         except TimeoutError:
             self._doors.counters.add("silent")
             if not arrival.tls:  # inside an unfinished handshake nothing can be said
                 _say(accepted, ErrorCode.HELLO_TIMEOUT, self._doors.limits.silence())
             _let_go(accepted, arrival)
+        except MalformedError as error:
+            self._doors.counters.add("proxy_malformed")
+            if self._proxy_trouble.ready():
+                log.warning("A trusted proxy sent a header that cannot be read: %s.", error)
+            _let_go(accepted, arrival)
+        except _CrowdedError:
+            arrival.depart()
+            self._turn_away(accepted)
         except OSError:  # ssl.SSLError is one
             self._doors.counters.add("broken")
             _let_go(accepted, arrival)
@@ -146,13 +171,25 @@ class Port:
             _let_go(accepted, arrival)
             raise
 
-    async def _connect(self, accepted: socket.socket, arrival: Arrival) -> None:
+    async def _introduce(self, accepted: socket.socket, arrival: Arrival) -> bytes:
+        """Takes a trusted proxy's header in; gives back what was read and is none."""
+        if arrival.address not in self._doors.proxies:
+            return b""
+        header, head = await _read_header(accepted)
+        said = parse(header) if header else Header()
+        if said.client and said.target:
+            if not arrival.move(said.client[0]):
+                raise _CrowdedError
+            arrival.origins = self._doors.origins.known_to(said.client[0], *said.target)
+        return head
+
+    async def _connect(self, accepted: socket.socket, arrival: Arrival, head: bytes) -> None:
         loop = asyncio.get_running_loop()
         doors = self._doors
         recognisers = doors.recognisers if arrival.tls else doors.clear_recognisers
 
         def sniffer() -> Sniffer:
-            made = Sniffer(arrival, recognisers, doors.limits, doors.counters)
+            made = Sniffer(arrival, recognisers, doors.limits, doors.counters, head)
             self._sniffers.add(made)
             return made
 
@@ -212,17 +249,22 @@ def _cannot_listen(host: str, port: int, error: OSError) -> UnavailableError:
     )
 
 
-def _tune(accepted: socket.socket) -> None:
-    accepted.setblocking(False)
-    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in {**_KEEPALIVE, "TCP_USER_TIMEOUT": _USER_TIMEOUT}.items():
-        if hasattr(socket, name):
-            accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+async def _read_header(accepted: socket.socket) -> tuple[bytes, bytes]:
+    """A proxy's header, or what was read before it was clear that there is none."""
+    seen = b""
+    while True:
+        waiting = await _peek(accepted, _HEADER_AT_ONCE)
+        length = extent(seen + waiting)
+        if length == 0:
+            return b"", seen
+        # No more than the header is taken: TLS may have the rest.
+        seen += accepted.recv(len(waiting) if length is None else length - len(seen))
+        if len(seen) == length:
+            return seen, b""
 
 
-async def _peek(accepted: socket.socket) -> int:
-    """The first byte, left where it is; raises ConnectionError when none will come."""
+async def _peek(accepted: socket.socket, most: int = 1) -> bytes:
+    """The next bytes, left where they are; raises ConnectionError when none will come."""
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
     descriptor = accepted.fileno()
@@ -231,10 +273,10 @@ async def _peek(accepted: socket.socket) -> int:
         await readable
     finally:
         loop.remove_reader(descriptor)
-    first = accepted.recv(1, socket.MSG_PEEK)
-    if not first:
+    waiting = accepted.recv(most, socket.MSG_PEEK)
+    if not waiting:
         raise ConnectionError("closed before the first byte")
-    return first[0]
+    return waiting
 
 
 def _set(future: asyncio.Future[None]) -> None:

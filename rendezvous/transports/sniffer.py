@@ -38,12 +38,13 @@ class Sniffer(asyncio.Protocol):
         recognisers: Sequence[Recogniser],
         limits: DoorLimits,
         counters: Counters,
+        head: bytes = b"",  # what was read already, for it might have been a proxy's
     ) -> None:
         self._arrival = arrival
         self._recognisers = recognisers
         self._limits = limits
         self._counters = counters
-        self._seen = b""
+        self._seen = head
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

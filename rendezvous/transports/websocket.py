@@ -1,22 +1,28 @@
-"""WebSocket: one JSON object a text message."""
+"""WebSocket: one JSON object a text message.
 
-import asyncio
-import contextlib
-from collections import deque
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+aiohttp reads the request. From the upgrade on its parts are let go, and the connection is ours: of
+the memory that an idle viewer costs they were two thirds.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
+from aiohttp import hdrs
 
-from rendezvous.relay.hub import Hub
-from rendezvous.transports.conversation import converse, new_connection_id
-from rendezvous.transports.gate import Arrival, DoorLimits
+from rendezvous.transports import frames
+from rendezvous.transports.conversation import Conversation, Conversations
+from rendezvous.transports.frames import CloseCode, Frame, FrameError, Opcode
+from rendezvous.transports.gate import Arrival
 from rendezvous.wire import codec
-from rendezvous.wire.messages import MESSAGE_BYTES, Error
+from rendezvous.wire.messages import MESSAGE_BYTES
 
 SERVER = "porthole"  # and no versions of libraries
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
+_KEY_BYTES = 16
 
 
 def same_origin(origin: str, host: str) -> bool:
@@ -31,134 +37,116 @@ def same_origin(origin: str, host: str) -> bool:
     return named and page.hostname == served.hostname and ports[0] == ports[1]
 
 
-class _Socket(web.WebSocketResponse):
-    """aiohttp closes by itself when a message is too long; the reason in our words comes first."""
-
-    async def close(
-        self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True
-    ) -> bool:
-        if code == WSCloseCode.MESSAGE_TOO_BIG and not self.closed:
-            refusal = codec.too_large()
-            error = codec.encode(Error(code=refusal.code, message=str(refusal)))
-            with contextlib.suppress(ConnectionError):
-                await self.send_str(error.decode())
-        return await super().close(code=code, message=message, drain=drain)
+# ── the handshake ────────────────────────────────────────────────────────────────────────────
 
 
-class WebSocketConnection:
-    """The hub's view of one peer: output is queued, and bounded in bytes."""
-
-    def __init__(
-        self,
-        socket: web.WebSocketResponse,
-        arrival: Arrival,
-        limits: DoorLimits,
-        abort: Callable[[], None],
-    ) -> None:
-        self.id = new_connection_id()
-        self.stranger_since = arrival.stranger_since
-        self.origins = arrival.origins
-        self._socket = socket
-        self._arrival = arrival
-        self._limits = limits
-        self._abort = abort
-        self._outbox: deque[bytes] = deque()
-        self._queued = 0  # bytes
-        self._wake = asyncio.Event()
-        self._closing = False
-
-    def send(self, data: bytes) -> bool:
-        """See relay.hub.Connection."""
-        if self._closing:
-            return True
-        if self._queued > self._limits.unread_output:
-            return False
-        self._outbox.append(data)
-        self._queued += len(data)
-        self._wake.set()
-        return True
-
-    def admitted(self) -> None:
-        """See relay.hub.Connection."""
-        self._arrival.leave_gate()
-
-    def unseated(self) -> None:
-        """See relay.hub.Connection."""
-        self._arrival.return_to_gate()
-
-    def close(self) -> None:
-        """See relay.hub.Connection."""
-        if not self._closing:
-            self._closing = True
-            self._wake.set()
-            # A peer that does not read keeps the writer waiting, for ever.
-            when = asyncio.get_running_loop().time() + 2 * self._limits.linger
-            self._arrival.set_deadline(when, self._abort)
-
-    async def write(self) -> None:
-        """Writes what is queued until the connection is closed from this end or lost."""
-        while True:
-            while self._outbox:
-                data = self._outbox.popleft()
-                await self._socket.send_str(data.decode())
-                self._queued -= len(data)
-            if self._closing:
-                await self._socket.close(code=WSCloseCode.POLICY_VIOLATION)
-                return
-            self._wake.clear()
-            await self._wake.wait()
-
-    async def messages(self) -> AsyncIterator[bytes | None]:
-        """What the peer says, None for a control frame; raises WireError if it is unreadable."""
-        async for message in self._socket:
-            if self._closing:
-                continue
-            if message.type is WSMsgType.TEXT:
-                yield message.data.encode()
-            elif message.type is WSMsgType.BINARY:
-                yield message.data
-            elif message.type in (WSMsgType.PING, WSMsgType.PONG):
-                yield None  # a ping is answered when the pace has let it through
-                await self._pong(message)
-        if self._socket.close_code == WSCloseCode.MESSAGE_TOO_BIG:
-            raise codec.too_large()
-
-    async def _pong(self, message: WSMessage) -> None:
-        if message.type is WSMsgType.PING:
-            with contextlib.suppress(ConnectionError):  # the peer was faster
-                await self._socket.pong(message.data)
-
-
-async def serve(
-    request: web.BaseRequest, arrival: Arrival, hub: Hub, limits: DoorLimits
-) -> web.StreamResponse:
-    """Holds the conversation of one WebSocket until its end."""
-    socket = _Socket(
-        max_msg_size=MESSAGE_BYTES + 1,
-        compress=False,
-        timeout=limits.linger,
-        autoping=False,  # aiohttp would answer pings as fast as they come
+def upgrade(headers: Mapping[str, str]) -> bytes | None:
+    """The response that accepts the request for an upgrade; None: it is not in order (§4.2.1)."""
+    key = headers.get(hdrs.SEC_WEBSOCKET_KEY, "").encode()
+    words = headers.get(hdrs.CONNECTION, "").lower().split(",")
+    if (
+        "upgrade" not in [word.strip() for word in words]
+        or headers.get(hdrs.SEC_WEBSOCKET_VERSION) != "13"
+        or not _is_key(key)
+    ):
+        return None
+    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\n"
+        b"Upgrade: websocket\r\n"
+        b"Connection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n"
+        b"Server: " + SERVER.encode() + b"\r\n\r\n"
     )
-    socket.headers[hdrs.SERVER] = SERVER
-    await socket.prepare(request)
-    arrival.cancel_deadline()  # the core has deadlines of its own from here on
-    connection = WebSocketConnection(socket, arrival, limits, partial(_abort, request))
-    writer = asyncio.create_task(_write(connection, request))
-    await converse(hub, connection, connection.messages())
-    connection.close()
-    await asyncio.wait((writer,), timeout=2 * limits.linger)
-    writer.cancel()
-    _abort(request)
-    return socket
 
 
-async def _write(connection: WebSocketConnection, request: web.BaseRequest) -> None:
+def _is_key(key: bytes) -> bool:
     try:
-        await connection.write()
-    except (ConnectionError, RuntimeError):  # aiohttp's words for a peer that is gone
-        _abort(request)
+        return len(base64.b64decode(key, validate=True)) == _KEY_BYTES
+    except binascii.Error:
+        return False
 
 
-def _abort(request: web.BaseRequest) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+# ── the conversation ─────────────────────────────────────────────────────────────────────────
+
+
+class WebSocket(Conversation[Frame]):
+    """One peer; a unit is a frame, for a control frame costs its sender as much as a message."""
+
+    __slots__ = ("_code", "_opcode", "_parts")
+
+    def __init__(self, conversations: Conversations, arrival: Arrival) -> None:
+        super().__init__(conversations, arrival)
+        self._opcode: Opcode | None = None  # of the message whose end has not come
+        self._parts = b""  # of it
+        self._code = CloseCode.POLICY_VIOLATION
+
+    def next_unit(self) -> Frame | None:
+        """The next frame; a peer that breaks the protocol is closed."""
+        try:
+            read = frames.read(self._input, MESSAGE_BYTES - len(self._parts))
+            if read is None:
+                return None
+            frame, self._input = read
+            self._require_order(frame)
+        except FrameError as error:
+            self._fail(error.code)
+            return None
+        return frame
+
+    def _require_order(self, frame: Frame) -> None:
+        continues, begun = frame.opcode is Opcode.CONTINUATION, self._opcode is not None
+        if not frame.control and continues is not begun:
+            raise FrameError(CloseCode.PROTOCOL_ERROR)
+
+    def handle(self, unit: Frame) -> None:
+        """What the frame is for."""
+        match unit.opcode:
+            case Opcode.PING:
+                self._write(frames.written(Opcode.PONG, unit.payload))
+            case Opcode.PONG:
+                pass
+            case Opcode.CLOSE:
+                self._end(CloseCode.NORMAL)
+            case _:
+                self._join(unit)
+
+    def _join(self, frame: Frame) -> None:
+        opcode, message = self._opcode or frame.opcode, self._parts + frame.payload
+        self._opcode, self._parts = (None, b"") if frame.final else (opcode, message)
+        if not frame.final:
+            return
+        if opcode is Opcode.TEXT and not _is_utf8(message):
+            self._fail(CloseCode.NOT_UTF8)
+        else:
+            self.converse(message)
+
+    def _fail(self, code: CloseCode) -> None:
+        self._code = code
+        if code is CloseCode.TOO_BIG:
+            raise codec.too_large()
+        self._end(code)
+
+    def _end(self, code: CloseCode) -> None:
+        self._code = code
+        self._finish()
+
+    def wrapped(self, data: bytes) -> bytes:
+        """A message is a text frame."""
+        return frames.written(Opcode.TEXT, data)
+
+    def farewell(self) -> None:
+        """A close frame."""
+        self._write(frames.closing(self._code))
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

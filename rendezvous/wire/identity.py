@@ -12,6 +12,8 @@ from typing import NewType
 RoomId = NewType("RoomId", str)
 ConnectionId = NewType("ConnectionId", str)
 SessionId = NewType("SessionId", str)
+NodeId = NewType("NodeId", str)
+"""One process of the rendezvous, from its start to its end."""
 Owner = NewType("Owner", str)
 """The principal that holds a room: opaque to the core, natively the thumbprint of a camera key."""
 
@@ -48,15 +50,33 @@ def thumbprint(spki: bytes) -> Owner:
 
 
 def claim_text(
-    *, nonce: str, connection: str, origin: str, room: str, label: str, verifier: str | None
+    *,
+    nonce: str,
+    connection: str,
+    origin: str,
+    room: str,
+    label: str,
+    verifier: str | None,
+    root: Owner | None = None,
 ) -> bytes:
     """The bytes a camera signs (ECDSA P-256, SHA-256, signature as r ‖ s) to claim a room.
 
     Nonce and connection id make it good for this connection only, the origin for this server
-    only. No field can hold a line feed, so no two claims have the same bytes. There is no time
-    in it: the nonce is fresh, and a small computer without a clock battery must be able to claim.
+    only. ``root`` is the owner's name after a rotation, None before the first. No field can hold
+    a line feed, so no two claims have the same bytes. There is no time in it: the nonce is fresh,
+    and a small computer without a clock battery must be able to claim.
     """
-    lines = ("porthole claim v1", nonce, connection, origin, room, label, verifier or "-")
+    lines = ["porthole claim v1", nonce, connection, origin, room, label, verifier or "-"]
+    return "\n".join(lines + ([root] if root else [])).encode()
+
+
+def rotation_text(*, root: Owner, number: int, old: bytes, new: bytes) -> bytes:
+    """The bytes the old key signs to name the new one as its successor.
+
+    ``root`` is the thumbprint of the camera's very first key, ``number`` counts its rotations
+    from 1: a link is good at its own place of its own chain only.
+    """
+    lines = ("porthole rotation v1", root, str(number), encode(old), encode(new))
     return "\n".join(lines).encode()
 
 

@@ -20,6 +20,7 @@ SDP_BYTES = 32_768
 CANDIDATE_BYTES = 2_048
 CANDIDATES_PER_SESSION = 64  # from each side
 SENTENCE_LENGTH = 500  # characters
+ROTATIONS = 8  # of one camera key; each costs the server a signature's check with every claim
 MESSAGES_PER_SECOND = 20
 MESSAGE_BURST = 60
 
@@ -32,6 +33,10 @@ Origin: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.:_\[\]-]{1,255}\Z"
 Code: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Sentence: TypeAlias = Annotated[str, Meta(max_length=SENTENCE_LENGTH)]
 Word: TypeAlias = Annotated[str, Meta(max_length=64)]
+PublicKey: TypeAlias = Annotated[str, Meta(max_length=512)]
+"""DER SubjectPublicKeyInfo of a P-256 key, base64url."""
+Signature: TypeAlias = Annotated[str, Meta(max_length=128)]
+"""ECDSA with SHA-256, ``r ‖ s``, base64url."""
 
 
 class ErrorCode(StrEnum):
@@ -55,6 +60,7 @@ class ErrorCode(StrEnum):
     ROOM_UNKNOWN = "room_unknown"
     ROOM_FULL = "room_full"
     SUPERSEDED = "superseded"
+    CLAIM_EXPIRED = "claim_expired"
     SESSION_UNKNOWN = "session_unknown"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -144,6 +150,13 @@ class Track(Part, frozen=True):
     detail: Annotated[str, Meta(max_length=200)] = ""  # "High 4.0, 1280×720, 30 frames/s"
 
 
+class Predecessor(Part, frozen=True):
+    """A key that a camera had before, and its signature over the next: ``rotation_text``."""
+
+    key: PublicKey
+    signature: Signature
+
+
 class Limits(Part, frozen=True):
     """What the server holds a connection to."""
 
@@ -220,11 +233,12 @@ class Claim(Message, frozen=True, tag="claim"):
     """A camera proves its key and takes its room; see ``identity.claim_text``."""
 
     room: Room
-    key: Annotated[str, Meta(max_length=512)]  # DER SubjectPublicKeyInfo of a P-256 key, base64url
+    key: PublicKey
     origin: Origin  # the host:port that the camera dialled
-    signature: Annotated[str, Meta(max_length=128)]
+    signature: Signature
     label: Label = ""
     verifier: Digest | None = None  # None: a public room, anybody may join
+    chain: Annotated[tuple[Predecessor, ...], Meta(max_length=ROTATIONS)] = ()  # the first first
     source: Source = Source(state=SourceState.STARTING)
 
 
@@ -234,6 +248,15 @@ class Claimed(Message, frozen=True, tag="claimed", omit_defaults=False):
     room: Room
     epoch: int
     ttl: float  # seconds the room stays held after the connection is lost
+
+
+class Challenge(Message, frozen=True, tag="challenge"):
+    """The camera is to claim once more, on this connection, signed with this nonce.
+
+    A server that lost touch with its store cannot know any more whose the room is.
+    """
+
+    nonce: Id128
 
 
 class Session(Message, frozen=True, tag="session"):
@@ -347,6 +370,7 @@ ServerMessage: TypeAlias = (
     | Error
     | Goaway
     | Claimed
+    | Challenge
     | Session
     | Source
     | Waiting

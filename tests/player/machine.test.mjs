@@ -3,7 +3,7 @@ import test from 'node:test';
 
 import { ending, EVENTS, refusal, STATES, step } from '../../player/machine.js';
 
-const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession'];
+const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move'];
 const HAS_MEDIA = new Set(['negotiating', 'playing']);
 const PAIRS = STATES.flatMap((state) => EVENTS.map((event) => ({ state, event, ...step(state, event) })));
 

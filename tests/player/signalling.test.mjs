@@ -14,6 +14,7 @@ const inWorld = (name, body) =>
       welcomed: () => heard.push('welcomed'),
       message: (message) => heard.push(message.type),
       lost: (wasWelcome) => heard.push(wasWelcome ? 'lost' : 'unreachable'),
+      sentAway: () => heard.push('sent away'),
     });
     await body(world, signalling, heard);
   });
@@ -103,6 +104,62 @@ inWorld('a goaway says when to come back', async (world, signalling) => {
   await world.pass(4_000);
   assert.equal(world.sockets.length, 1);
   await world.pass(1_500);
+  assert.equal(world.sockets.length, 2);
+});
+
+inWorld('a move opens the next connection before it lets the first one go', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  const [first] = world.sockets;
+  first.says({ type: 'goaway', after: 1 });
+  signalling.move();
+  await world.pass(1_000);
+  assert.equal(world.sockets.length, 2);
+  const [, second] = world.sockets;
+  signalling.send({ type: 'join' });
+  assert.equal(first.said.at(-1), 'join');
+  first.says({ type: 'waiting', room: 'MyRoom' });
+  second.welcomes();
+  assert.deepEqual([first.closed, second.closed], [true, false]);
+  signalling.send({ type: 'resume' });
+  assert.equal(second.said.at(-1), 'resume');
+  assert.deepEqual(heard, ['welcomed', 'sent away', 'waiting', 'welcomed']);
+  await world.pass(60_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+inWorld('a move is tried again for as long as the first connection lasts', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  const [first] = world.sockets;
+  first.says({ type: 'goaway', after: 0 });
+  signalling.move();
+  for (const attempt of [2, 3, 4]) {
+    while (world.sockets.length < attempt) await world.pass(100);
+    world.socket.says({ type: 'error', code: 'shutting_down', message: '' });
+    world.socket.breaks();
+  }
+  while (world.sockets.length < 5) await world.pass(100);
+  first.breaks(); // the attempt that is under way takes its place
+  world.socket.welcomes();
+  await world.pass(10_000);
+  assert.equal(world.sockets.length, 5);
+  assert.deepEqual(heard, ['welcomed', 'sent away', 'lost', 'welcomed']);
+});
+
+inWorld('who stays or hangs up moves no more', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  world.socket.says({ type: 'goaway', after: 0 });
+  signalling.move();
+  await world.pass(1);
+  const [first, second] = world.sockets;
+  signalling.stay();
+  second.welcomes();
+  assert.deepEqual([first.closed, second.closed, heard.length], [false, true, 2]);
+  signalling.move();
+  signalling.hangUp();
+  await world.pass(10_000);
   assert.equal(world.sockets.length, 2);
 });
 

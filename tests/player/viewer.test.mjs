@@ -199,7 +199,42 @@ scene('a full room is asked for again when the server says so', async (it, world
   await it.says({ type: 'error', code: 'room_full', message: '?', retry_after: 8 });
   await world.pass(7_900);
   assert.equal(world.sockets.length, 1);
-  await world.pass(200);
+  await world.pass(4_200); // up to half as much again: it was said to all who wanted in
+  assert.equal(world.sockets.length, 2);
+});
+
+scene('a viewer that waits moves to another server before this one goes', async (it, world) => {
+  await it.join();
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  const [first] = world.sockets;
+  await it.says({ type: 'goaway', after: 1 });
+  await world.pass(1_000);
+  assert.deepEqual([world.sockets.length, first.closed], [2, false]);
+  world.socket.welcomes();
+  assert.deepEqual([first.closed, world.socket.said.at(-1), it.state], [true, 'join', 'waiting']);
+  await it.says(SESSION);
+  assert.equal(it.state, 'negotiating');
+});
+
+scene('a picture runs on while its signalling moves, and its session is resumed', async (it, world) => {
+  await it.play();
+  await it.says({ type: 'goaway', after: 1 });
+  await world.pass(1_000);
+  assert.equal(it.state, 'playing');
+  world.socket.welcomes();
+  assert.deepEqual([world.socket.said, world.peer.closed], [['hello', 'resume'], false]);
+});
+
+scene('a session that is being made is not left for another server', async (it, world) => {
+  await it.join();
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  await it.says({ type: 'goaway', after: 0 });
+  await world.pass(1);
+  const [first, second] = world.sockets;
+  first.says(SESSION);
+  await settled();
+  assert.deepEqual([it.state, first.closed, second.closed], ['negotiating', false, true]);
+  await world.pass(5_000);
   assert.equal(world.sockets.length, 2);
 });
 

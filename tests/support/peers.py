@@ -28,6 +28,7 @@ from rendezvous.wire.messages import (
     Joined,
     Offer,
     Ping,
+    Predecessor,
     Resume,
     ServerMessage,
     Session,
@@ -214,6 +215,25 @@ class Key:
     private: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
+    chain: tuple[Predecessor, ...] = ()
+
+    @property
+    def root(self) -> bytes:
+        """The first key of the chain, DER: what rooms are bound to."""
+        return identity.decode(self.chain[0].key) if self.chain else self.spki
+
+    @property
+    def owner(self) -> identity.Owner:
+        """The root's thumbprint."""
+        return identity.thumbprint(self.root)
+
+    def rotated(self) -> "Key":
+        """A new key that this one has named as its successor."""
+        new = Key()
+        number = len(self.chain) + 1
+        text = identity.rotation_text(root=self.owner, number=number, old=self.spki, new=new.spki)
+        link = Predecessor(key=identity.encode(self.spki), signature=self.sign(text))
+        return Key(new.private, (*self.chain, link))
 
     @property
     def spki(self) -> bytes:
@@ -246,6 +266,7 @@ def signed_claim(
         room=room,
         label=label,
         verifier=verifier,
+        root=key.owner if key.chain else None,
     )
     return Claim(
         room=room,
@@ -254,6 +275,7 @@ def signed_claim(
         signature=key.sign(text),
         label=label,
         verifier=verifier,
+        chain=key.chain,
         source=source,
     )
 

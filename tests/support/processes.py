@@ -1,5 +1,6 @@
 """What a running program holds."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -27,3 +28,10 @@ def cpu_seconds(pid: int) -> float:
     """The processor time that it has used, in all its threads."""
     # The kernel's clock of another process (clock_getcpuclockid of glibc): /proc counts in ticks.
     return time.clock_gettime(~pid << 3 | 2)
+
+
+async def processor_seconds(pid: int, *, during: float) -> float:
+    """What it uses of one processor in the next ``during`` seconds."""
+    before = cpu_seconds(pid)
+    await asyncio.sleep(during)
+    return cpu_seconds(pid) - before

@@ -113,6 +113,7 @@ class Scene:
             limits=limits or Limits(),
             ice=ice or Ice(),
             new_id=lambda: f"{next(numbers):022d}",
+            jitter=lambda: 0.0,
         )
         self.core = Core(self.book)
         self.now = 1000.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rendezvous.program.settings import convert
+from rendezvous.relay.mail import Mail
 from rendezvous.rooms.limits import Limits
 from rendezvous.server import Server
 from rendezvous.settings import Settings
@@ -41,6 +42,7 @@ async def running_server(
     limits: Limits | None = None,
     door_limits: DoorLimits | None = None,
     store: Store | None = None,
+    mail: Mail | None = None,
     tick: float = 0.02,
     **settings: Any,
 ) -> AsyncIterator[Running]:
@@ -50,7 +52,7 @@ async def running_server(
     doors = door_limits or DoorLimits(
         per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.1
     )
-    server = Server(chosen, limits=limits, door_limits=doors, store=store, tick=tick)
+    server = Server(chosen, limits=limits, door_limits=doors, store=store, mail=mail, tick=tick)
     await server.start()
     try:
         yield Running(server, *server.addresses[0])
@@ -78,15 +80,15 @@ class Program:
 
 
 async def start_program(
-    *arguments: str, state: Path, environ: dict[str, str] | None = None
+    *arguments: str, state: Path | None, environ: dict[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """The process, whatever becomes of it; the caller ends it."""
+    """The process, whatever becomes of it; the caller ends it. ``state`` None: with ``--redis``."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RENDEZVOUS")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "rendezvous",
-        *("--state", str(state)),
+        *(("--state", str(state)) if state else ()),
         *arguments,
         cwd=_ROOT,
         env={**inherited, **(environ or {})},
@@ -97,7 +99,7 @@ async def start_program(
 
 @asynccontextmanager
 async def running_program(
-    *arguments: str, state: Path, port: int = 0, environ: dict[str, str] | None = None
+    *arguments: str, state: Path | None, port: int = 0, environ: dict[str, str] | None = None
 ) -> AsyncIterator[Program]:
     """The program, once it listens on 127.0.0.1; killed at the end if it still runs."""
     listen = ("--listen", f"127.0.0.1:{port}")

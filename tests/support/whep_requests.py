@@ -169,5 +169,5 @@ def nothing_is_left(running: Running, *, connections: int = 1) -> bool:
     return (
         running.server.whep.sessions == 0
         and not book.sessions
-        and len(book.peers) == len(hub._connections) == len(hub._bound) == connections
+        and len(book.peers) == len(hub.sockets.connections) == len(hub.sockets.bound) == connections
     )

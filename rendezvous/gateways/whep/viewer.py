@@ -61,7 +61,7 @@ class Viewer:
     # ── for the hub ──────────────────────────────────────────────────────────────────────────
 
     def send(self, data: bytes) -> bool:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         message: ServerMessage = codec.decode_server(data)
         if isinstance(message, Ping):
             self._answer_ping()
@@ -75,13 +75,13 @@ class Viewer:
         return True
 
     def admitted(self) -> None:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
 
     def unseated(self) -> None:
-        """See relay.hub.Connection; the end of its session is on its way, and it leaves then."""
+        """See relay.sockets.Connection; its session's end is on its way, and it leaves then."""
 
     def close(self) -> None:
-        """See relay.hub.Connection."""
+        """See relay.sockets.Connection."""
         if not self._gone:
             self._gone = True
             self._heard.put_nowait(None)

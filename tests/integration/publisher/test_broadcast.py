@@ -25,7 +25,8 @@ from publisher.sources.catalog import source_for
 from publisher.supervisor import broadcast as module
 from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.broadcast import Broadcast
-from publisher.supervisor.camera import Camera, Place
+from publisher.supervisor.camera import Camera
+from publisher.supervisor.room import Place
 from publisher.whip import http
 from publisher.whip.endpoint import Endpoint
 from rendezvous.wire.messages import IcePolicy, IceServer, Source, SourceState
@@ -170,7 +171,7 @@ async def test_a_room_that_is_refused_does_not_end_the_stream_to_the_sfu(
         address = ServerAddress(rendezvous.host, rendezvous.port)
         connection = await connect(address, None)
         await claim(connection, address, owner, room, Source(state=SourceState.LIVE))
-        camera = a_camera(Place(address, None, thief, room), endpoint(server.url))
+        camera = a_camera(Place((address,), None, thief, room), endpoint(server.url))
         async with started(camera):
             await until(lambda: "[room_unavailable]" in caplog.text)
             sfu = await server.session()

@@ -22,7 +22,8 @@ from publisher.signalling.connection import ServerAddress
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.sources.pattern import FLASH_HZ, SAMPLE_RATE, read
-from publisher.supervisor.camera import Camera, Place
+from publisher.supervisor.camera import Camera
+from publisher.supervisor.room import Place
 from rendezvous.wire.messages import Answer, Offer, Source, SourceState
 from tests.support import peers
 from tests.support.cameras import RtspCamera, rtsp_camera
@@ -42,7 +43,7 @@ async def published(url: str, state: Path) -> AsyncIterator[Running]:
     claimed = asyncio.Event()
     async with running_server() as server:
         address = ServerAddress(server.host, server.port, tls=False)
-        place = Place(address, None, Keyring(state).camera_key(), Room(ROOM, "", SECRET))
+        place = Place((address,), None, Keyring(state).camera_key(), Room(ROOM, "", SECRET))
         source = source_for(Address.parse(url), rtsp_transport="tcp")
         task = asyncio.create_task(
             Camera(

@@ -1,9 +1,10 @@
 """The publisher's conversation with a real rendezvous, and with what is none."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,15 @@ async def test_a_host_that_cannot_be_one_is_named() -> None:
     assert not caught.value.retry
 
 
+async def test_a_connection_notices_a_network_that_is_gone(key: CameraKey) -> None:
+    """TCP ends it after 20 s without an acknowledgement, and asks an idle peer every few."""
+    async with running_server() as server, taken(server, key) as (connection, _):
+        end = connection._writer.get_extra_info("socket")
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 20_000
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+
+
 async def test_saying_something_on_a_dead_connection_says_that_it_is_lost(key: CameraKey) -> None:
     async with running_server() as server, taken(server, key) as (connection, _):
         connection.abort()
@@ -147,9 +157,10 @@ async def test_a_server_without_tls_is_named() -> None:
 async def something_else(answer: bytes) -> AsyncIterator[ServerAddress]:
     """A server that says this to whoever calls."""
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
-        await writer.drain()
+        with suppress(ConnectionError):
+            await reader.read(1000)  # what is closed with unread input is reset, answer and all
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -89,7 +89,7 @@ async def test_every_invalid_message_is_refused_and_nobody_else_notices(
         await claim(camera, KEY, ROOM)
         for case in INVALID:
             if transport == "ws" and case.get("hex", "").startswith("ff"):
-                continue  # not UTF-8: aiohttp closes with 1007 as RFC 6455 §8.1 demands
+                continue  # not UTF-8: the server closes with 1007 as RFC 6455 §8.1 demands
             async with connect(running.host, running.port, transport=transport) as peer:
                 await peer.send(_bytes(case)) if transport == "tcp" or "hex" not in case else None
                 if transport == "ws" and "hex" in case:

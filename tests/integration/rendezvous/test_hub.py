@@ -12,12 +12,13 @@ import pytest
 
 from rendezvous.relay import registry
 from rendezvous.rooms import cameras, connections, core
-from rendezvous.rooms.book import Book, Peer
+from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import Send
+from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.limits import Limits
-from rendezvous.stores.contract import Binding, StoreUnavailableError
+from rendezvous.stores.contract import Binding, Claimant, Claimed, Lease, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
-from rendezvous.wire.identity import ConnectionId, Owner, RoomId
+from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import MESSAGE_BYTES, End, Ping, Pong, Source
 from tests.support.peers import (
     LIVE,
@@ -47,9 +48,9 @@ class FailingStore(EmbeddedStore):
         if self.failing:
             raise StoreUnavailableError("The disk is gone.")
 
-    async def claim(self, room: RoomId, owner: Owner, verifier: str | None) -> int:
+    async def claim(self, room: RoomId, claimant: Claimant, verifier: str | None) -> Claimed:
         self._require_disk()
-        return await super().claim(room, owner, verifier)
+        return await super().claim(room, claimant, verifier)
 
     async def look_up(self, room: RoomId) -> Binding | None:
         self._require_disk()
@@ -182,14 +183,15 @@ async def test_a_defect_while_somebody_leaves_still_closes_the_connection(
 
 async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal that hangs keeps no stranger alive, and is not asked for twice."""
-    renewals: list[tuple[RoomId, ...]] = []
+    renewals: list[tuple[Lease, ...]] = []
 
     class SlowStore(EmbeddedStore):
-        async def renew(self, rooms: Iterable[RoomId]) -> None:
-            renewals.append(tuple(rooms))
+        async def renew(self, leases: Iterable[Lease]) -> frozenset[Lease]:
+            renewals.append(tuple(leases))
             await asyncio.Event().wait()
+            return frozenset()
 
-    monkeypatch.setattr(registry, "_RENEW_EVERY", 0.05)
+    monkeypatch.setattr(registry, "_RENEWALS", 300)
     async with (
         running_server(store=SlowStore(None), limits=Limits(unadmitted=0.3)) as running,
         connect(running.host, running.port) as stranger,

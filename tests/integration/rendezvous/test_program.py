@@ -1,6 +1,7 @@
 """The real program: its one line, its signals, its sentences and exit statuses."""
 
 import asyncio
+import signal
 import socket
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import aiohttp
 import pytest
 
 from rendezvous.__main__ import main
-from rendezvous.wire.messages import Goaway
-from tests.support.peers import Key, claim, connect, joined
+from rendezvous.wire.messages import Claimed, Goaway, Ping, Pong
+from tests.support.peers import Key, claim, connect, joined, signed_claim
 from tests.support.server import running_program, start_program
+from tests.support.waiting import until
 
 ONE_LOOP = True
 
@@ -55,6 +57,29 @@ async def test_it_serves_drains_and_leaves_with_zero(tmp_path: Path) -> None:
         await joined(viewer, "MyRoom")
 
 
+async def test_a_hangup_reads_the_list_of_rooms_again(tmp_path: Path) -> None:
+    """As systemctl reload sends it; cameras that are there stay."""
+    allowed = tmp_path / "rooms"
+    allowed.write_text("Door\n")
+    listed = ("--allowed-rooms", str(allowed))
+    async with (
+        running_program(*listed, state=tmp_path / "rooms.sqlite") as program,
+        connect(program.host, program.port) as door,
+        connect(program.host, program.port) as yard,
+    ):
+        await claim(door, KEY, "Door")
+        allowed.write_text("Yard\n")
+        program.process.send_signal(signal.SIGHUP)
+
+        async def permitted() -> bool:
+            await yard.send(signed_claim(yard.welcome, KEY, room="Yard", origin=yard.origin))
+            return isinstance(await yard.receive(), Claimed)
+
+        await until(permitted)
+        await door.send(Ping())
+        await door.expect(Pong)
+
+
 async def test_a_port_in_use_is_named_with_the_cure(tmp_path: Path) -> None:
     """One sentence, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -82,6 +107,8 @@ async def test_a_port_in_use_is_named_with_the_cure(tmp_path: Path) -> None:
         (["--ice-policy", "relay"], {}, 78, "--turn"),
         (["--ice-policy", "never"], {}, 78, "ice_policy"),
         (["--viewers-per-room", "0"], {}, 78, "viewers_per_room"),
+        (["--trusted-proxy", "10.0.0.1/8"], {}, 78, "10.0.0.0/8"),
+        (["--allowed-rooms", "/nowhere"], {}, 78, "/nowhere"),
         (["--log-level", "loud"], {}, 78, "debug, info"),
         (["--config", "/nowhere.toml"], {}, 78, "/nowhere.toml"),
         ([], {"RENDEZVOUS_LISTEM": "x"}, 78, "RENDEZVOUS_LISTEM"),

@@ -73,7 +73,21 @@ def test_what_stands_above_the_tables_holds_for_all_cameras(tmp_path: Path) -> N
     ],
 )
 def test_a_server_is_a_host_and_perhaps_a_port(server: str, address: ServerAddress) -> None:
-    assert start("--server", server).address == address
+    assert start("--server", server).addresses == (address,)
+
+
+def test_several_nodes_of_one_service_have_commas_between_them() -> None:
+    nodes = start("--server", "a.example.org, b.example.org:80,[::1]", "--tls").addresses
+    assert nodes == (
+        ServerAddress("a.example.org", 4545, tls=True),
+        ServerAddress("b.example.org", 80, tls=True),
+        ServerAddress("::1", 4545, tls=True),
+    )
+    assert start(PUBLISHER_SERVER="a,b").addresses[1].host == "b"
+    with pytest.raises(SettingsError):
+        start("--server", "a,,b")
+    with pytest.raises(UsageError, match="one address"):
+        read_settings("startWebRTC", ["ersIP=a,b", "source=test:"], {})
 
 
 def test_the_origin_that_claims_sign_has_ipv6_in_brackets() -> None:
@@ -174,7 +188,7 @@ def test_a_camera_that_goes_to_an_sfu_has_a_room_when_one_is_said(
     settings = start(*words)
     (camera,) = settings.cameras
     assert settings.has_room(camera) == room
-    assert settings.address.port == 4545
+    assert settings.addresses[0].port == 4545
 
 
 def test_token_and_address_of_an_sfu_are_never_shown() -> None:

@@ -1,0 +1,79 @@
+/**
+ * One WebSocket to a rendezvous: greeted, kept alive, and lost once.
+ *
+ * Whoever opened it hears of the welcome, of messages, and of its loss, until it closes it.
+ */
+
+import * as wire from './wire.js';
+
+const WELCOME_WITHIN = 10_000; // ms; a phone that wakes up may need several seconds for TLS
+const ASK_AFTER = 5_000; // ms of silence (PROTOCOL.md §3)
+const GIVE_UP_AFTER = 15_000; // ms of silence
+
+/**
+ * @typedef {{
+ *   welcomed: (line: Line) => void,
+ *   message: (line: Line, message: wire.ServerMessage) => void,
+ *   lost: (line: Line, wasWelcome: boolean) => void,
+ * }} Listener
+ */
+
+export class Line {
+  #socket;
+  /** What the server said to this connection; null as long as there is nobody to speak to.
+   * @type {wire.Welcome | null} */
+  welcome = null;
+  #heard = Date.now();
+  #watch;
+
+  /**
+   * @param {string} url ws:// or wss://; throws what WebSocket throws
+   * @param {Listener} listener
+   */
+  constructor(url, listener) {
+    this.listener = listener;
+    const socket = (this.#socket = new WebSocket(url));
+    socket.onopen = () => socket.send(JSON.stringify(wire.hello()));
+    socket.onmessage = ({ data }) => this.#received(data);
+    socket.onclose = () => this.#lost();
+    this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
+  }
+
+  /** Says it, once the server has greeted us. @param {wire.ClientMessage} message */
+  send(message) {
+    if (this.welcome) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Idempotent; nothing is heard of it afterwards. */
+  close() {
+    clearInterval(this.#watch);
+    this.welcome = null;
+    const socket = this.#socket;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /** @param {unknown} data */
+  #received(data) {
+    this.#heard = Date.now();
+    const message = wire.parse(data);
+    if (message?.type === 'welcome') {
+      this.welcome = message;
+      this.listener.welcomed(this);
+    } else if (message?.type === 'ping') this.send(wire.pong());
+    else if (message && message.type !== 'pong') this.listener.message(this, message);
+  }
+
+  /** A socket may die without a word, a server may stop to answer: silence tells. */
+  #listen() {
+    const silence = Date.now() - this.#heard;
+    if (silence >= (this.welcome ? GIVE_UP_AFTER : WELCOME_WITHIN)) this.#lost();
+    else if (silence >= ASK_AFTER) this.send(wire.ping());
+  }
+
+  #lost() {
+    const wasWelcome = this.welcome !== null;
+    this.close();
+    this.listener.lost(this, wasWelcome);
+  }
+}

@@ -1,0 +1,95 @@
+"""The entries of the book: connections and rooms, as the core remembers them."""
+
+import math
+from dataclasses import dataclass, field
+
+from rendezvous.rooms.facts import ResumeKey
+from rendezvous.rooms.seats import Away, Far
+from rendezvous.rooms.sessions import Role, Session
+from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.messages import Join, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Takeovers:
+    """How often one live camera has taken a room from another, and when it did last."""
+
+    times: int = 0
+    last: float = -math.inf
+
+
+@dataclass(slots=True)
+class Peer:
+    """A connection, and what it has become."""
+
+    id: ConnectionId
+    nonce: str
+    origins: frozenset[str]
+    opened_at: float
+    """When it could speak to us for the first time: ``hello`` is due from then."""
+    stranger_since: float
+    admit_by: float
+    """It is closed then, if it is still a stranger: without a room, or without a place in it."""
+    heard_at: float
+    pinged_at: float | None = None
+    greeted: bool = False
+    role: Role | None = None
+    room: RoomId | None = None
+    session: SessionId | None = None
+    """A viewer's only session; a camera's are those of its room."""
+    join: Join | None = None
+    """A viewer's last: it is checked again when the camera comes, and moves with the room."""
+    far: Far | None = None
+    """Its socket is at another node."""
+    away: Away | None = None
+    """Its place is at another node."""
+    challenged_at: float | None = None
+    """When a camera was asked to claim again, and has not."""
+    held: set[ResumeKey] = field(default_factory=set)
+    """Resumes that wait for the other member's."""
+
+
+@dataclass(slots=True)
+class Room:
+    """A room with somebody in it."""
+
+    id: RoomId
+    epoch: int = 0
+    """The newest claim that this node has seen; if the camera is here, its."""
+    camera: ConnectionId | None = None
+    until: float = math.inf
+    """When the camera's lease is over, unless it is renewed."""
+    lapsed: bool = False
+    """It is over: until the camera has claimed again nothing new begins here."""
+    verifier: str | None = None
+    """The camera's, from its claim. While there is none, the store's is to be asked for."""
+    source: Source | None = None
+    waiting: dict[ConnectionId, float] = field(default_factory=dict)
+    """Admitted viewers without a camera, and until when they wait."""
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    away: dict[ConnectionId, Away] = field(default_factory=dict)
+    """Viewers of ours whose places are at another node."""
+
+    def live(self, now: float) -> bool:
+        """Whether sessions may begin here."""
+        return self.camera is not None and not self.lapsed and now < self.until
+
+    @property
+    def places_taken(self) -> int:
+        """How many of the room's viewer places are in use."""
+        return len(self.waiting) + len(self.sessions)
+
+    @property
+    def deserted(self) -> bool:
+        """Whether there is nothing left to remember."""
+        empty = not self.waiting and not self.sessions and not self.away
+        return self.camera is None and empty
+
+
+@dataclass(frozen=True, slots=True)
+class HeldResume:
+    """A member that came back to a server which knows nothing of its session yet."""
+
+    connection: ConnectionId
+    role: Role
+    until: float

@@ -1,0 +1,168 @@
+"""Where rooms' cameras are: here, at another node, or nobody knows; who moves when that changes."""
+
+from collections.abc import Iterator
+
+from rendezvous.rooms import away, cameras, conversations, far, fencing, resumes
+from rendezvous.rooms.book import Book, remember
+from rendezvous.rooms.effects import Drop, Post
+from rendezvous.rooms.entries import Peer, Room
+from rendezvous.rooms.facts import (
+    Home,
+    LetterReceived,
+    LettersLost,
+    NodeLost,
+    RoomClaimed,
+    RoomFound,
+    RoomLookedUp,
+)
+from rendezvous.rooms.letters import HandedOver, Left, Moved, Said
+from rendezvous.rooms.sessions import Role
+from rendezvous.wire.identity import RoomId
+from rendezvous.wire.messages import Resume
+
+
+def received(book: Book, fact: LetterReceived) -> None:
+    """Another node wrote."""
+    match fact.letter:
+        case Moved(room=room, epoch=epoch, node=node):
+            learn(book, room, Home(node, epoch))
+        case HandedOver() | Said() | Left():
+            far.read(book, fact.node, fact.letter)
+        case _:
+            away.read(book, fact.node, fact.letter)
+
+
+def found(book: Book, fact: RoomFound) -> None:
+    """The store says where a room is that somebody here seeks."""
+    learn(book, fact.room, fact.home)
+
+
+def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
+    """The camera is here: so is everybody who is here for the room."""
+    room = book.room(RoomId(fact.claim.room))
+    cameras.announce(book, room, fact)
+    away.leave(book, peer)
+    returning = away.come_home(book, room.id)
+    cameras.claimed(book, peer, fact)
+    for viewer, resumption in returning:
+        book.unseat(viewer)
+        resumes.resume(book, viewer, resumption)
+
+
+def elsewhere(book: Book, fact: RoomLookedUp) -> Home | None:
+    """The other node that the room's camera is at, unless this one knows better."""
+    home = fact.home
+    if book.node is None or home is None or home.node == book.node:
+        return None
+    return home if fencing.admits(book, RoomId(fact.join.room), home.epoch) else None
+
+
+def redirect(book: Book, peer: Peer, fact: RoomLookedUp, home: Home) -> None:
+    """The viewer's room is at another node."""
+    learn(book, RoomId(fact.join.room), home)
+    if peer.far is None:
+        away.hand_over(book, peer, fact.join, home)
+    else:
+        moved = Moved(room=RoomId(fact.join.room), epoch=home.epoch, node=home.node)
+        book.effects.append(Post(peer.far.node, moved))
+        book.forget(peer)
+
+
+def learn(book: Book, room_id: RoomId, home: Home) -> None:
+    """The camera is at another node: whoever is here for the room goes there."""
+    if home.node == book.node:
+        return  # a claim here is answered to the camera that made it
+    if not fencing.admits(book, room_id, home.epoch):
+        book.effects.append(Drop("stale_epoch"))
+        return
+    _hand_over_held(book, room_id, home)
+    room = book.rooms.get(room_id)
+    if room is None:
+        remember(book.epochs, room_id, home.epoch)
+    else:
+        _move(book, room, home)
+        book.tidy(room_id)
+
+
+def _move(book: Book, room: Room, home: Home) -> None:
+    cameras.superseded(book, room)
+    room = book.room(room.id)  # it may have been the last one there
+    room.epoch = home.epoch
+    _send_after(book, room, home)
+    _hand_over_local(book, room, home)
+    away.move(book, room, home)
+
+
+def _send_after(book: Book, room: Room, home: Home) -> None:
+    viewers = [peer for peer in book.viewers_of(room) if peer.far]
+    moved = Moved(room=room.id, epoch=home.epoch, node=home.node)
+    for node in sorted({peer.far.node for peer in viewers if peer.far}):
+        book.effects.append(Post(node, moved))
+    for peer in viewers:
+        _take_out(book, room, peer)
+        book.stop_waiting(peer)
+        book.forget(peer)
+
+
+def _hand_over_local(book: Book, room: Room, home: Home) -> None:
+    for peer in book.viewers_of(room):
+        message = _take_out(book, room, peer) or peer.join
+        if message is not None:
+            away.hand_over(book, peer, message, home, seated=True)
+    for session in tuple(room.sessions.values()):  # their viewers are away: they resume there
+        conversations.forget(book, session)
+
+
+def _take_out(book: Book, room: Room, peer: Peer) -> Resume | None:
+    if peer.session is None:
+        return None  # it waits, until it is handed over
+    session = room.sessions[peer.session]
+    conversations.forget(book, session)
+    return Resume(session=session.id, secret=session.secret, room=room.id)
+
+
+def _hand_over_held(book: Book, room_id: RoomId, home: Home) -> None:
+    held = [key for key, members in book.resumes.items() if key[0] == room_id and members]
+    for room, session, secret in held:
+        entry = book.resumes.get((room, session, secret), {}).get(Role.VIEWER)
+        if entry is not None:
+            message = Resume(session=session, secret=secret, room=room)
+            _move_held(book, book.peers[entry.connection], message, home)
+
+
+def _move_held(book: Book, peer: Peer, message: Resume, home: Home) -> None:
+    if peer.far is None:
+        away.hand_over(book, peer, message, home)
+    else:
+        far.dismiss(book, peer)
+
+
+def sought(book: Book) -> Iterator[RoomId]:
+    """Rooms that somebody here waits for, or whose home may change."""
+    for room in book.rooms.values():
+        if not room.live(book.now):
+            yield room.id
+    for (room_id, _, _), held in book.resumes.items():
+        if Role.VIEWER in held and room_id not in book.rooms:
+            yield room_id
+
+
+# ── nodes ────────────────────────────────────────────────────────────────────────────────────
+
+
+def node_lost(book: Book, fact: NodeLost) -> None:
+    """Its viewers are gone, and so is what it was to ours."""
+    for peer in tuple(book.peers.values()):
+        if peer.far is not None and peer.far.node == fact.node:
+            far.let_go(book, peer)
+        elif peer.away is not None and peer.away.node == fact.node:
+            away.set_adrift(book, peer)
+
+
+def letters_lost(book: Book, fact: LettersLost) -> None:
+    """Neither side can know what the other missed: all that we share begins anew."""
+    for peer in tuple(book.peers.values()):
+        if peer.far is not None and peer.far.node == fact.node:
+            far.dismiss(book, peer)
+        elif peer.away is not None and peer.away.node == fact.node:
+            away.set_adrift(book, peer)

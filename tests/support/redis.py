@@ -1,0 +1,164 @@
+"""Real Redis for tests: one server, one shard of a Cluster, a primary with replicas, Sentinels.
+
+Everything here is synchronous, so that a server may outlive the event loop of a test.
+"""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+_SLOTS = 16_384
+_DEADLINE = 10.0  # seconds for it to start; a tenth of one is usual
+_STEP = 0.01
+
+
+def free_port() -> int:
+    """One that nobody listens on, for now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "Redis did not get ready"
+        time.sleep(_STEP)
+
+
+class RedisServer:
+    """A process on 127.0.0.1, killed and started again at will; it keeps nothing on disk."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """What --redis takes."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def client(self) -> redis.Redis:
+        """For tests that look inside; used as a context manager."""
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(port=self.port, protocol=2, decode_responses=True, retry=once)
+
+    def start(self) -> None:
+        """Runs, on the same port as before, once it answers."""
+        here = ("--port", str(self.port), "--bind", "127.0.0.1")
+        quick = ("--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
+        command = ("redis-server", *here, *quick, *self._options)
+        self._process = subprocess.Popen(
+            command, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "it ended at once"
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.AuthenticationError:
+            return True  # it wants a password, and so it is there
+        except redis.RedisError:
+            return False
+
+    def stop(self) -> None:
+        """Kills it, as power cuts do. Idempotent."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def pause(self) -> None:
+        """Its sockets stay, and it answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on as if no time had passed."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+
+@contextmanager
+def running_redis(*options: str) -> Iterator[RedisServer]:
+    """A server of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder), *options)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def running_shard() -> Iterator[RedisServer]:
+    """A Cluster of one shard that has all the slots: it refuses keys that are not in one slot."""
+    bus = (
+        "--cluster-port",
+        str(free_port()),
+    )  # else it is 10,000 above the other, which may be none
+    with running_redis("--cluster-enabled", "yes", *bus) as server, server.client() as client:
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, _SLOTS - 1)
+        _until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+        yield server
+
+
+@contextmanager
+def running_replica(primary: RedisServer) -> Iterator[RedisServer]:
+    """Once it gets what is written."""
+    with (
+        running_redis("--replicaof", f"127.0.0.1 {primary.port}") as replica,
+        primary.client() as client,
+    ):
+        _until(lambda: _copied(client))
+        yield replica
+
+
+def _copied(client: redis.Redis) -> bool:
+    client.set("a write", "to be copied", px=1)
+    copies = client.wait(1, 100)
+    return isinstance(copies, int) and copies > 0
+
+
+@contextmanager
+def running_sentinel(primary: RedisServer, *, down_after: float) -> Iterator[str]:
+    """One that is enough to decide; gives what --redis takes. ``down_after`` is in seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        port, file = free_port(), Path(folder) / "sentinel.conf"
+        file.write_text(
+            f"port {port}\nbind 127.0.0.1\n"
+            f"sentinel monitor rooms 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds rooms {round(down_after * 1000)}\n"
+            "sentinel failover-timeout rooms 2000\n"
+        )
+        process = subprocess.Popen(("redis-sentinel", file), cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            _until(lambda: _replicas_known(port) > 0)
+            yield f"redis+sentinel://127.0.0.1:{port}/rooms"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _replicas_known(port: int) -> int:
+    with contextlib.suppress(redis.RedisError), redis.Redis(port=port, protocol=2) as client:
+        found = client.execute_command("SENTINEL", "REPLICAS", "rooms")
+        return len(found) if isinstance(found, list) else 0
+    return 0

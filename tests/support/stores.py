@@ -1,0 +1,123 @@
+"""Stores whose time passes when a test says so."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from rendezvous.program.errors import ProgramError
+from rendezvous.stores.contract import Store, StoreUnavailableError
+from rendezvous.stores.embedded import EmbeddedStore
+from rendezvous.stores.redis.address import parse
+from rendezvous.stores.redis.store import RedisStore
+from rendezvous.wire.identity import RoomId
+from tests.support.redis import RedisServer
+
+RETENTION = 600.0  # seconds; a month in small
+ROOMS = 3  # that an owner may have
+
+
+class Clock:
+    """Seconds since 1970, turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def advance(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUnderTest:
+    """A store, and how time passes for it (seconds)."""
+
+    store: Store
+    advance: Callable[[float], Awaitable[None]]
+
+
+@asynccontextmanager
+async def embedded(path: Path | None) -> AsyncIterator[StoreUnderTest]:
+    """The store of a single node, in a file or in memory."""
+    clock = Clock()
+    store = EmbeddedStore(
+        path, clock=clock, monotonic=clock, retention=RETENTION, rooms_per_owner=ROOMS
+    )
+    await store.start()
+    yield StoreUnderTest(store, clock.advance)
+    await store.stop()
+
+
+def unexpected(error: ProgramError) -> None:
+    """For ``on_confusion`` where Redis has no reason to be confused."""
+    raise AssertionError(error)
+
+
+@asynccontextmanager
+async def opened(
+    url: str, *, on_confusion: Callable[[ProgramError], None] = unexpected, replicas: int = 0
+) -> AsyncIterator[RedisStore]:
+    """A store in Redis, as a node has one."""
+    store = RedisStore(parse(url), replicas=replicas, on_confusion=on_confusion)
+    await store.start()
+    try:
+        yield store
+    finally:
+        await store.stop()
+
+
+@asynccontextmanager
+async def in_redis(server: RedisServer) -> AsyncIterator[StoreUnderTest]:
+    """The store of many nodes, in a server that is emptied first."""
+    with server.client() as client:
+        client.flushall()
+    store = RedisStore(
+        parse(server.url), retention=RETENTION, rooms_per_owner=ROOMS, on_confusion=unexpected
+    )
+    await store.start()
+
+    async def advance(seconds: float) -> None:
+        age(server, seconds)
+
+    yield StoreUnderTest(store, advance)
+    await store.stop()
+
+
+def age(server: RedisServer, seconds: float) -> None:
+    """Everything in it becomes older: nobody can turn Redis's own clock."""
+    milliseconds = round(seconds * 1000)
+    with server.client() as client:
+        for key in _texts(client.keys()):
+            _age(client, key, milliseconds)
+
+
+def _texts(found: object) -> Iterable[str]:
+    assert isinstance(found, list)
+    return map(str, found)
+
+
+def _age(client: redis.Redis, key: str, milliseconds: int) -> None:
+    kind = client.type(key)
+    if kind == "zset":  # every sorted set is by the time at which its members leave
+        for member in _texts(client.zrange(key, 0, -1)):
+            client.zincrby(key, -milliseconds, member)
+    elif kind == "hash" and client.hexists(key, "enrolled"):
+        client.hincrby(key, "enrolled", -milliseconds)
+    left = client.pttl(key)
+    assert isinstance(left, int)
+    assert left > 0, f"{key} lives for ever"
+    client.pexpire(key, left - milliseconds)
+
+
+async def answers(store: Store) -> bool:
+    """Whether it can be asked."""
+    try:
+        await store.look_up(RoomId("any"))
+    except StoreUnavailableError:
+        return False
+    return True

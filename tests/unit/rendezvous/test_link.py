@@ -1,0 +1,182 @@
+"""Letters between two nodes over frames that are lost, doubled and overtaken."""
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from rendezvous.relay.link import GIVE_UP, UNACKNOWLEDGED, Frame, Link, Links
+from rendezvous.rooms.letters import Letter, Moved
+from rendezvous.wire.identity import NodeId, RoomId
+
+A, B = NodeId("a"), NodeId("b")
+
+
+def letter(number: int) -> Letter:
+    """One that can be told from others."""
+    return Moved(room=RoomId("Room"), epoch=number, node=A)
+
+
+def numbers(letters: list[Letter]) -> list[int]:
+    """Which they are."""
+    return [letter.epoch for letter in letters]
+
+
+class Pair:
+    """Two nodes and the way between them."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self.ends = {node: Links(node, self._count) for node in (A, B)}
+        self.read: dict[NodeId, list[int]] = {A: [], B: []}
+        self.now = 0.0
+
+    def _count(self, name: str) -> None:
+        self.counted[name] += 1
+
+    def write(self, source: NodeId, *which: int) -> None:
+        """Letters to the other."""
+        for number in which:
+            self.ends[source].write(B if source == A else A, letter(number), self.now)
+
+    def frames(self, source: NodeId) -> list[bytes]:
+        """What it sends now."""
+        return [data for _, data in self.ends[source].outgoing(self.now)]
+
+    def deliver(self, to: NodeId, *frames: bytes) -> None:
+        """They arrive."""
+        for data in frames:
+            found = self.ends[to].read(data, self.now)
+            assert found is not None
+            self.read[to] += numbers(found[1])
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return Pair()
+
+
+def test_letters_arrive_in_order_and_are_acknowledged(pair: Pair) -> None:
+    """The acknowledgement travels with what the reader writes, or soon by itself."""
+    pair.write(A, 1, 2, 3)
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == [1, 2, 3]
+    assert pair.frames(B) == []
+    pair.now += 0.1
+    pair.deliver(A, *pair.frames(B))
+    pair.now += 10
+    assert pair.frames(A) == []
+    assert pair.ends[A].due() is None
+
+
+def test_what_is_not_acknowledged_is_sent_again_less_and_less_often(pair: Pair) -> None:
+    """After half a second, then in doubled steps up to five seconds."""
+    pair.write(A, 1)
+    pair.frames(A)
+    times = []
+    while pair.now < 25:
+        pair.now += 0.25
+        times += [pair.now] * len(pair.frames(A))
+    steps = [after - before for before, after in pairwise(times)]
+    assert times[0] == 0.5
+    assert steps == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+
+
+def test_a_doubled_frame_is_read_once(pair: Pair) -> None:
+    """And counted."""
+    pair.write(A, 1, 2)
+    frames = pair.frames(A)
+    pair.deliver(B, *frames, *frames)
+    assert pair.read[B] == [1, 2]
+    assert pair.counted["dedupe"] == 2
+
+
+def test_a_lost_frame_holds_up_those_behind_it(pair: Pair) -> None:
+    """Order matters more than time: an answer must not overtake its offer."""
+    pair.write(A, 1)
+    pair.frames(A)
+    pair.write(A, 2)
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == []
+    pair.now += 0.5
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == [1, 2]
+
+
+def test_what_is_given_up_is_said_and_not_waited_for(pair: Pair) -> None:
+    """After thirty seconds; the reader learns from the next frame that there is a gap."""
+    pair.write(A, 1, 2)
+    pair.frames(A)
+    pair.now += GIVE_UP
+    assert pair.ends[A].broken(pair.now) == [B]
+    assert pair.ends[A].broken(pair.now) == []
+    pair.write(A, 3)
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == [3]
+    assert (pair.counted["letters_lost"], pair.counted["resync"]) == (2, 1)
+
+
+def test_the_queue_is_bounded(pair: Pair) -> None:
+    """Beyond it everything is given up at once, and both sides begin anew."""
+    pair.write(A, *range(UNACKNOWLEDGED + 1))
+    assert pair.ends[A].broken(pair.now) == [B]
+    assert pair.counted["letters_lost"] == UNACKNOWLEDGED
+    pair.write(A, 7)
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == [7]
+
+
+def test_when_the_way_is_free_again_nobody_waits(pair: Pair) -> None:
+    """What was sent in vain goes at once."""
+    pair.write(A, 1)
+    for _ in range(20):
+        pair.frames(A)
+        pair.now += 1.0
+    pair.ends[A].hurry()
+    pair.deliver(B, *pair.frames(A))
+    assert pair.read[B] == [1]
+
+
+def test_rubbish_and_ones_own_frames_are_counted() -> None:
+    """An inbox may hold anything."""
+    counted: Counter[str] = Counter()
+    links = Links(A, lambda name: counted.update([name]))
+    assert links.read(b"{", 0.0) is None
+    assert links.read(b'{"source":"b","first":1,"floor":1,"ack":0,"letters":[{}]}', 0.0) is None
+    assert links.read(b'{"source":"a","first":1,"floor":1,"ack":0}', 0.0) is None
+    assert counted == {"malformed_frame": 2, "foreign_frame": 1}
+
+
+def test_an_acknowledgement_of_what_was_never_written_changes_nothing() -> None:
+    """Nor does a late one."""
+    link = Link(lambda _name: None)
+    link.write(letter(1), 0.0)
+    for ack in (0, -5, 100):
+        link.read(Frame(source=B, first=1, floor=1, ack=ack), 0.0)
+    link.write(letter(2), 0.0)
+    (frame,) = link.frames(A, 0.0)
+    assert (frame.first, numbers(list(frame.letters))) == (2, [2])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_the_way_does_each_letter_is_read_once_and_in_order(seed: int) -> None:
+    """Frames are lost, doubled, delayed and overtaken, in both directions, for a while."""
+    chance, pair = random.Random(seed), Pair()
+    under_way: list[tuple[NodeId, bytes]] = []
+    written = {A: 0, B: 0}
+    for step in range(500):
+        pair.now += 0.05
+        for source in (A, B):
+            if step < 200 and chance.random() < 0.3:
+                written[source] += 1
+                pair.write(source, written[source])
+            to = B if source == A else A
+            for data in pair.frames(source):
+                under_way += [(to, data)] * (chance.choice((0, 1, 1, 1, 2)) if step < 300 else 1)
+        chance.shuffle(under_way)
+        for _ in range(chance.randrange(4) if step < 300 else len(under_way)):
+            if under_way:
+                pair.deliver(*under_way.pop())
+    for source, to in ((A, B), (B, A)):
+        assert pair.read[to] == list(range(1, written[source] + 1)), f"seed {seed}"
