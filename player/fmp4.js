@@ -22,7 +22,8 @@ export class Fmp4Leg {
   #closed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #feed;
+  /** What is to be shown; after a setback it is another one. */
+  feed;
 
   /**
    * @param {RTCPeerConnection} connection
@@ -35,7 +36,7 @@ export class Fmp4Leg {
     this.channel.binaryType = 'arraybuffer';
     this.channel.onmessage = ({ data }) => this.#received(data);
     this.channel.onclose = () => listener.lost('media_lost');
-    this.#feed = this.#newFeed();
+    this.feed = this.#newFeed();
   }
 
   get transport() {
@@ -52,7 +53,7 @@ export class Fmp4Leg {
     const report = /** @type {import('./stats.js').Report} */ (
       /** @type {unknown} */ (await this.connection.getStats())
     );
-    const look = this.#feed.look();
+    const look = this.feed.look();
     const told = figures(this.#looked, look, report);
     this.#looked = look;
     return told;
@@ -62,12 +63,12 @@ export class Fmp4Leg {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.channel.onclose = this.channel.onmessage = null;
-    this.#feed.close();
+    this.feed.close();
   }
 
   /** @param {ArrayBuffer | string} data */
   #received(data) {
-    if (data instanceof ArrayBuffer) this.#feed.append(new Uint8Array(data));
+    if (data instanceof ArrayBuffer) this.feed.append(new Uint8Array(data));
     else this.#told(data);
   }
 
@@ -75,33 +76,34 @@ export class Fmp4Leg {
   #told(text) {
     const message = parse(text);
     if (message?.type === 'stream' && typeof message.mime === 'string') this.#begin(message.mime);
-    else if (message?.type === 'live') this.#feed.live();
+    else if (message?.type === 'live') this.feed.live();
   }
 
   /** @param {string} mime */
   #begin(mime) {
-    if (!this.#feed.suits(mime)) {
-      this.#feed.close();
-      this.#feed = this.#newFeed();
-    }
-    this.#feed.begin(mime);
+    if (!this.feed.suits(mime)) this.#replaceFeed();
+    this.feed.begin(mime);
   }
 
   #newFeed() {
-    const feed = new MseFeed({
+    return new MseFeed({
       replay: () => this.#replay(),
       failed: (failure) => this.#failed(failure),
     });
-    this.listener.show(feed);
-    return feed;
+  }
+
+  #replaceFeed() {
+    this.feed.close();
+    this.feed = this.#newFeed();
+    this.listener.show(this.feed);
   }
 
   /** @param {import('./mse-feed.js').Failure} failure */
   #failed(failure) {
     if (failure === 'unplayable') return this.listener.incapable();
-    this.#failures = this.#feed.current ? 1 : this.#failures + 1;
+    this.#failures = this.feed.current ? 1 : this.#failures + 1;
     if (this.#failures > ATTEMPTS) return this.listener.lost('media_broken');
-    this.#feed = this.#newFeed();
+    this.#replaceFeed();
     this.#replay();
   }
 

@@ -26,6 +26,12 @@ export function choose(source, wish, able) {
   return known ? { lack: lacking(source) } : null;
 }
 
+/** The leg that it will be, as far as one can guess before the camera is known. @param {Leg | null} wish @returns {Leg | null} */
+export function likely(wish) {
+  if (wish === 'fmp4' && mediaSource()) return 'fmp4';
+  return h264().some(isH264) ? 'rtp' : null;
+}
+
 /** @param {Source} source @returns {Lack} */
 function lacking({ code, legs }) {
   if (legs.includes('rtp')) return 'no_h264';

@@ -9,8 +9,6 @@
 import { h264 } from './legs.js';
 import { figures } from './stats.js';
 
-/** @typedef {import('./session.js').LegListener} LegListener */
-
 export class RtpLeg {
   name = /** @type {const} */ ('rtp');
   /** @type {import('./stats.js').Report | null} */
@@ -26,9 +24,8 @@ export class RtpLeg {
    * that the browser keeps them together.
    *
    * @param {RTCPeerConnection} connection
-   * @param {LegListener} listener
    */
-  constructor(connection, listener) {
+  constructor(connection) {
     this.connection = connection;
     const stream = new MediaStream();
     for (const kind of /** @type {const} */ (['video', 'audio'])) {
@@ -38,7 +35,6 @@ export class RtpLeg {
       stream.addTrack(transceiver.receiver.track);
     }
     this.feed = new StreamFeed(stream, (hears) => this.#hear(hears));
-    listener.show(this.feed);
   }
 
   get transport() {

@@ -15,6 +15,8 @@ const CONNECT_WITHIN = 15_000; // ms from the offer to a path that carries DTLS
 const MISSED_FOR = 3_000; // ms in `disconnected`, which short gaps of a radio network also cause
 const CANDIDATES = 64; // a session from each side (PROTOCOL.md §9)
 
+/** @type {RTCConfiguration} */
+const BUNDLED = { bundlePolicy: 'max-bundle' };
 const LEGS = { rtp: RtpLeg, fmp4: Fmp4Leg };
 
 /** @typedef {import('./screen.js').Feed} Feed */
@@ -33,11 +35,15 @@ const LEGS = { rtp: RtpLeg, fmp4: Fmp4Leg };
  */
 
 export class MediaSession {
+  /** Names the session, once it is open. */
+  id = '';
   #connected = false;
   #closed = false;
   #candidates = 0;
   /** @type {RtpLeg | Fmp4Leg | null} */
   #leg = null;
+  /** @type {Promise<RTCSessionDescriptionInit>} */
+  #offer;
   /** @type {Meter | null} */
   #meter = null;
   /** Descriptions and candidates are applied one after the other, as they came. */
@@ -46,36 +52,50 @@ export class MediaSession {
   #deadline;
 
   /**
-   * @param {wire.Joined} joined
+   * Begins to make the offer. It is the same for every server, and takes as long as asking one.
+   *
    * @param {wire.Leg} leg
    * @param {Listener} listener
    */
-  constructor(joined, leg, listener) {
-    this.id = joined.session;
+  constructor(leg, listener) {
     this.leg = leg;
     this.listener = listener;
-    // Servers and policy are there before the local description is: gathering starts with it, and
-    // a relay-only room would show its addresses otherwise.
-    this.connection = new RTCPeerConnection({
-      iceServers: joined.ice_servers,
-      iceTransportPolicy: joined.ice_policy,
-      bundlePolicy: 'max-bundle',
-    });
+    this.connection = new RTCPeerConnection(BUNDLED);
     this.connection.onicecandidate = ({ candidate }) => this.#gathered(candidate);
     this.connection.onconnectionstatechange = () => this.#judge();
+    this.#offer = this.#draft();
+    this.#offer.catch(() => undefined); // `open` will say so
   }
 
-  /** Hands out what is to be shown and sends the offer. */
-  async open() {
+  async #draft() {
+    this.#leg = new LEGS[this.leg](this.connection, this.#ofLeg());
+    return this.connection.createOffer();
+  }
+
+  /** Hands out what is to be shown and sends the offer. @param {wire.Joined} joined */
+  async open(joined) {
+    this.id = joined.session;
     this.#lostAfter(CONNECT_WITHIN, 'connect_timeout');
     try {
-      this.#leg = new LEGS[this.leg](this.connection, this.#ofLeg());
-      await this.connection.setLocalDescription();
+      const offer = await this.#offer;
+      this.#ofLeg().show(/** @type {RtpLeg | Fmp4Leg} */ (this.#leg).feed);
+      this.#configure(joined);
+      await this.connection.setLocalDescription(offer);
     } catch {
       return this.#lost('offer_failed');
     }
     const sdp = this.connection.localDescription?.sdp;
     if (!this.#closed && sdp) this.listener.say(wire.offer(this.id, sdp));
+  }
+
+  /**
+   * Servers and policy are there before the local description is: gathering starts with it, and a
+   * relay-only room would show its addresses otherwise.
+   *
+   * @param {wire.Joined} joined
+   */
+  #configure({ ice_servers: iceServers, ice_policy: iceTransportPolicy }) {
+    this.connection.setConfiguration({ ...BUNDLED, iceServers, iceTransportPolicy });
   }
 
   /** @param {string} sdp */

@@ -5,7 +5,7 @@
  * else changes its state. What people see is made from `view` by words.js.
  */
 
-import { able, choose } from './legs.js';
+import { able, choose, likely } from './legs.js';
 import { ending, refusal, step } from './machine.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { Retries } from './retries.js';
@@ -31,6 +31,8 @@ export class Viewer {
   #joined = null;
   /** @type {MediaSession | null} */
   #session = null;
+  /** The session to come, whose offer is made while the server is asked. @type {MediaSession | null} */
+  #draft = null;
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
   #retries = new Retries();
@@ -181,6 +183,8 @@ export class Viewer {
 
   #join() {
     this.#retries.cancel();
+    const leg = likely(this.wish);
+    if (leg) this.#prepare(leg);
     const { welcome } = this.signalling;
     if (!welcome) return this.#dial();
     const proof = this.verifier && joinProof(this.verifier, { ...welcome, room: this.room });
@@ -205,6 +209,8 @@ export class Viewer {
   #hangUp() {
     this.#retries.cancel();
     this.signalling.hangUp();
+    this.#draft?.close();
+    this.#draft = null;
   }
 
   /** Opens the leg that fits; none yet when the camera has not shown what it sends.
@@ -219,19 +225,34 @@ export class Viewer {
   /** @param {wire.Leg} leg */
   #openSession(leg) {
     this.signalling.stay();
+    this.#prepare(leg);
+    this.#session = this.#draft;
+    this.#draft = null;
+    if (!this.#session) return this.#mediaLost('offer_failed');
+    void this.#session.open(/** @type {wire.Joined} */ (this.#joined));
+  }
+
+  /** @param {wire.Leg} leg */
+  #prepare(leg) {
+    if (this.#draft?.leg === leg) return;
+    this.#draft?.close();
     try {
-      this.#session = new MediaSession(/** @type {wire.Joined} */ (this.#joined), leg, {
-        say: (message) => this.signalling.send(message),
-        show: (feed) => this.face.show(feed),
-        connected: () => this.#happened('mediaConnected'),
-        measured: (told, stalled) => this.#measured(told, stalled),
-        incapable: () => this.#happened('incapable', { code: 'no_decoder', message: '' }),
-        lost: (code) => this.#mediaLost(code),
-      });
-      void this.#session.open();
+      this.#draft = this.#newSession(leg);
     } catch {
-      this.#mediaLost('offer_failed'); // an ICE server's address that this browser does not take
+      this.#draft = null; // browsers have only so many connections
     }
+  }
+
+  /** @param {wire.Leg} leg */
+  #newSession(leg) {
+    return new MediaSession(leg, {
+      say: (message) => this.signalling.send(message),
+      show: (feed) => this.face.show(feed),
+      connected: () => this.#happened('mediaConnected'),
+      measured: (told, stalled) => this.#measured(told, stalled),
+      incapable: () => this.#happened('incapable', { code: 'no_decoder', message: '' }),
+      lost: (code) => this.#mediaLost(code),
+    });
   }
 
   /** @param {string} code */

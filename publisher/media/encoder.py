@@ -69,11 +69,13 @@ KINDS: Final = (
             "profile": "baseline",
             "forced-idr": "1",
         },
+        live_rate=True,
     ),
     Kind(
         "h264_qsv",
         "nv12",
         {"preset": "veryfast", "async_depth": "1", "profile": "baseline", "forced_idr": "1"},
+        live_rate=True,
     ),
     Kind("h264_v4l2m2m", "yuv420p"),
     LIBX264,

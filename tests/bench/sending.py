@@ -151,7 +151,7 @@ async def senders_of(*names: str) -> AsyncIterator[tuple[dict[str, Sender], dict
             )
             links[name] = await process.link()
             found[name] = _of_publisher(process, Link.parse(links[name]))
-            await process.says("live")
+            await process.says(": live: ")
         yield found, links
 
 

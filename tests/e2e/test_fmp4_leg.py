@@ -99,7 +99,7 @@ async def test_b_frames_play_over_this_leg_by_themselves(
             pictures = await probe.pictures(page)
             assert await _leg(page) == "fmp4"
             assert pictures.moves
-            assert pictures.rate >= 25
+            assert len(pictures.codes) > 20  # over RTP one in thirty would be decoded
 
 
 async def test_a_picture_that_fell_behind_is_live_again(

@@ -17,7 +17,8 @@ class Scene {
   constructor() {
     this.connection = new RTCPeerConnection();
     this.connection.signalingState = 'stable';
-    this.leg = new RtpLeg(this.connection, { show: (feed) => (this.feed = feed) });
+    this.leg = new RtpLeg(this.connection);
+    this.feed = this.leg.feed;
     this.feed.attach(this.video, () => undefined);
   }
 

@@ -351,20 +351,33 @@ scene('a refusal for good ends it, and only a new start begins again', async (it
 
 scene('ICE servers that the browser does not take are said to be no way, and tried again', async (it, world) => {
   await it.join();
-  globalThis.RTCPeerConnection = class {
-    constructor() {
-      throw new DOMException('turn:', 'SyntaxError');
-    }
-  };
-  await it.says(SESSION);
+  await it.says({ ...SESSION, ice_servers: [{ urls: ['turn:'] }] });
   assert.deepEqual([it.state, it.reason], ['reconnecting', 'offer_failed']);
   await world.pass(0);
   assert.deepEqual(world.socket.said.slice(2), ['end', 'join']);
 });
 
-scene('a browser that cannot offer what it promised leaves no connection and no session behind', async (it, world) => {
+scene('a browser that has no connection left says that none could be set up', async (it, world) => {
+  globalThis.RTCPeerConnection = class {
+    constructor() {
+      throw new DOMException('too many', 'UnknownError');
+    }
+  };
   await it.join();
+  await it.says(SESSION);
+  assert.deepEqual([it.state, it.reason, world.socket.said.at(-1)], ['reconnecting', 'offer_failed', 'end']);
+});
+
+scene('the offer is made while the server is asked, and thrown away by who leaves before', async (it, world) => {
+  it.viewer.start();
+  assert.deepEqual([world.peers.length, world.peer.configuration], [1, { bundlePolicy: 'max-bundle' }]);
+  it.viewer.stop();
+  assert.deepEqual([world.peers.length, world.peer.closed], [1, true]);
+});
+
+scene('a browser that cannot offer what it promised leaves no connection and no session behind', async (it, world) => {
   world.refusesCodecs = true;
+  await it.join();
   await it.says(SESSION);
   assert.deepEqual([it.state, it.reason, world.peer.closed], ['reconnecting', 'offer_failed', true]);
   assert.deepEqual(world.socket.sent.at(-1), { type: 'end', session: 's1', reason: 'offer_failed' });

@@ -170,8 +170,17 @@ class Peer {
     return this.receivers;
   }
 
-  async setLocalDescription() {
-    this.localDescription = { type: 'offer', sdp: 'v=0 offer' };
+  setConfiguration(configuration) {
+    if (configuration.iceServers.some(({ urls }) => urls.includes('turn:'))) throw new DOMException('turn:', 'SyntaxError');
+    this.configuration = configuration;
+  }
+
+  async createOffer() {
+    return { type: 'offer', sdp: 'v=0 offer' };
+  }
+
+  async setLocalDescription(description = { type: 'offer', sdp: 'v=0 offer' }) {
+    this.localDescription = description;
   }
 
   async setRemoteDescription(description) {

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from publisher.errors import UnplayableError
+from publisher.media.assembly import Assembler
+from publisher.media.encoder import LIBX264, Encoder, Shape
 from publisher.media.encoding import Outlet
 from publisher.media.format import B_FRAMES, Format
 from publisher.media.outlets import Outlets, Transcode
 from publisher.media.units import AacFrame, AccessUnit, AudioBlock
-from tests.unit.publisher.test_conversion import SIZE, jpegs, source
+from tests.support.waiting import until
+from tests.unit.publisher.test_conversion import FRAME, SIZE, jpegs, picture, source
 
 H264 = Format("42c01f", "opus", (), parameter_sets=(b"\x67", b"\x68"))
 B = replace(H264, reordered=True, obstacle=B_FRAMES)
@@ -109,6 +112,35 @@ async def test_b_frames_that_are_to_be_encoded_have_no_obstacle_over_rtp() -> No
     assert rtp
     assert rtp.obstacle is None
     assert fmp4 == B
+
+
+async def test_a_viewer_in_the_middle_of_a_long_gop_waits_for_no_key_frame_of_the_camera() -> None:
+    camera = Camera(Transcode.ALWAYS)
+    camera.outlets.use(B)
+    units = long_gop(40)
+    for one in units[:20]:
+        camera.outlets.publish(one)
+    viewer = subscribed(camera.outlets.rtp)
+    for one in units[20:]:
+        camera.outlets.publish(one)
+        await asyncio.sleep(0.01)
+    await until(lambda: viewer.pictures)
+    camera.outlets.clear()
+    assert viewer.pictures[0].key
+    assert viewer.pictures[0].pts > units[19].pts
+
+
+def long_gop(count: int) -> list[AccessUnit]:
+    """Pictures of a camera whose first one only is a key frame."""
+    encoder = Encoder(LIBX264, Shape(*SIZE, 30.0, 500_000, 1000), 500_000)
+    assembler = Assembler("h264", encoder.extradata)
+    units = []
+    for number in range(count):
+        for coded in encoder.encode(picture(number), number * FRAME):
+            assembled = assembler.take(coded.data)
+            assert assembled
+            units.append(AccessUnit(assembled.data, coded.pts, coded.pts, assembled.key))
+    return units
 
 
 def test_motion_jpeg_that_may_not_be_encoded_is_unplayable() -> None:
