@@ -4,11 +4,13 @@ PORT ?= 4545
 SOURCE ?= test:
 ONLY ?=
 MINUTES ?= 30
+SCHEDULES ?= 100000
+SECONDS ?= 600
 BIN := .venv/bin
 SETUP := deploy/setup
 
 .DEFAULT_GOAL := test
-.PHONY: help demo test lint format unit player integration e2e bench soak clean
+.PHONY: help demo test lint format unit player integration e2e bench chaos soak clean
 
 help: ## show this list
 	@echo "usage: make [target] [NAME=value]"; echo
@@ -39,6 +41,9 @@ unit integration e2e: .venv/.test ## one level of the Python tests
 
 bench: .venv/.test ## figures against their targets; ONLY=name runs one
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+chaos: .venv/.test ## SCHEDULES=100000 of the simulation, then real processes for SECONDS=600
+	@$(BIN)/python -m tests.chaos --schedules "$(SCHEDULES)" --seconds "$(SECONDS)"
 
 soak: .venv/.test ## long runs: joins and leaves, MINUTES=30
 	@$(BIN)/python -m tests.soak --minutes "$(MINUTES)"
