@@ -5,11 +5,13 @@ SOURCE ?= test:
 ONLY ?=
 MINUTES ?= 30
 DRIFT_MINUTES ?= 10
+SCHEDULES ?= 100000
+SECONDS ?= 600
 BIN := .venv/bin
 SETUP := deploy/setup
 
 .DEFAULT_GOAL := test
-.PHONY: help demo test lint format unit player integration e2e bench soak clean
+.PHONY: help demo test lint format unit player integration e2e bench chaos soak clean
 
 help: ## show this list
 	@echo "usage: make [target] [NAME=value]"; echo
@@ -45,6 +47,9 @@ e2e: .venv/.test ## the tests that look at pictures
 
 bench: .venv/.test ## figures against their targets; ONLY=name runs one
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+chaos: .venv/.test ## SCHEDULES=100000 of the simulation, then real processes for SECONDS=600
+	@$(BIN)/python -m tests.chaos --schedules "$(SCHEDULES)" --seconds "$(SECONDS)"
 
 soak: .venv/.test ## long runs: ten minutes of delays, then joins and leaves for MINUTES=30
 	@$(BIN)/python -m tests.drift --minutes "$(DRIFT_MINUTES)"

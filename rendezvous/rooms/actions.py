@@ -152,13 +152,13 @@ def _return(book: Book, what: Happening, _before: State) -> None:
     tell_resumed(book, session, what.actor)
     if other is None:
         _to(book, session, what.actor, Presence(session=session.id, present=False))
-    _flush(book, session, what.actor)
     _to(book, session, what.actor.other, Presence(session=session.id, present=True))
 
 
 def tell_resumed(book: Book, session: Session, role: Role) -> None:
-    """The member is back; a viewer has missed what the camera said meanwhile."""
+    """The member is back: what was kept for it comes first, then what the camera is doing now."""
     _to(book, session, role, Resumed(session=session.id))
+    _flush(book, session, role)
     source = book.rooms[session.room].source
     if role is Role.VIEWER and source is not None:
         _to(book, session, role, source)

@@ -46,4 +46,5 @@ def _in_a_row(book: Book, room_id: RoomId) -> Takeovers:
 
 def _hold(book: Book, times: int) -> float:
     limits, excess = book.limits, times - book.limits.takeovers
-    return min(limits.longest_hold, limits.hold * 2.0 ** min(excess, 10)) if excess > 0 else 0.0
+    hold = limits.hold * 2.0 ** min(excess - 1, 10)  # beyond 10 it is the longest anyway
+    return min(limits.longest_hold, hold) if excess > 0 else 0.0

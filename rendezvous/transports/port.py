@@ -34,6 +34,7 @@ _TLS_HANDSHAKE = 0x16  # the first byte of a TLS record (RFC 8446 §5.1)
 _BACKLOG = 1024
 _LAST_PORT = 65_535
 _HEADER_AT_ONCE = 256  # bytes looked at; a header is rarely longer
+_AT_ONCE = 64  # connections, before others of the loop have their turn
 _ACCEPT_PAUSE = 0.1  # seconds, when the process is out of file descriptors
 
 
@@ -64,7 +65,7 @@ class Port:
         self._port = port
         self._doors = doors
         self._socket: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None
         self._welcoming: set[asyncio.Task[None]] = set()
         self._sniffers: weakref.WeakSet[Sniffer] = weakref.WeakSet()
         self._accept_trouble = Throttle()
@@ -73,7 +74,7 @@ class Port:
     async def start(self) -> None:
         """Begins to listen; raises UnavailableError with the cure."""
         self._socket = _listen(self._host, self._port)
-        self._accepting = asyncio.create_task(self._accept(self._socket))
+        self._watch(self._socket)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -84,11 +85,10 @@ class Port:
 
     async def shut(self) -> None:
         """Accepts no more; who has come in stays. Idempotent."""
-        accepting, self._accepting = self._accepting, None
-        if accepting is not None:
-            accepting.cancel()
-            await asyncio.gather(accepting, return_exceptions=True)
+        if self._pause is not None:
+            self._pause.cancel()
         if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 
@@ -101,17 +101,28 @@ class Port:
         for sniffer in tuple(self._sniffers):
             sniffer.abort()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _watch(self, listener: socket.socket) -> None:
+        # Not sock_accept: it loses a connection that comes just when it is cancelled.
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
             try:
-                accepted, _ = await loop.sock_accept(listener)
+                accepted, _ = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
             except OSError as error:  # EMFILE and its like pass; the listener stays good
-                if self._accept_trouble.ready():
-                    log.warning("Cannot accept a connection: %s", error)
-                await asyncio.sleep(_ACCEPT_PAUSE)
-            else:
-                self._admit(accepted)
+                self._rest(listener, error)
+                return
+            accepted.setblocking(False)
+            self._admit(accepted)
+
+    def _rest(self, listener: socket.socket, error: OSError) -> None:
+        if self._accept_trouble.ready():
+            log.warning("Cannot accept a connection: %s", error)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        self._pause = loop.call_later(_ACCEPT_PAUSE, self._watch, listener)
 
     def _admit(self, accepted: socket.socket) -> None:
         try:

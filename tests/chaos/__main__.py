@@ -1,6 +1,11 @@
-"""``python -m tests.chaos``: many seeded runs on all processors; each failure prints its seed."""
+"""``python -m tests.chaos``: many simulated runs, then trials of real processes.
+
+Each failure prints the seed that reproduces it. A trial's seed repeats what was done and in which
+order; what real processes make of it is theirs.
+"""
 
 import argparse
+import asyncio
 import logging
 import os
 import sys
@@ -9,9 +14,12 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.chaos import trials
 from tests.chaos.simulation import Outcome, simulate
 
 _SCHEDULES = 100_000
+_SECONDS = 600.0  # of trials
+_TRIAL = 60.0  # seconds
 _AT_ONCE = 250  # runs that a process is given at a time
 
 
@@ -55,6 +63,20 @@ def many(first: int, schedules: int) -> int:
     return bool(failures)
 
 
+def torment(first: int, seconds: float) -> int:
+    """Trials of real processes, for about so long; 0 when all were good."""
+    end, seed, bad = time.monotonic() + seconds, first, 0
+    while time.monotonic() < end:
+        for trial in (trials.split_brain, trials.bad_lines):
+            length = min(_TRIAL, seconds / 2)
+            verdict = asyncio.run(trial(seed, length))
+            print(f"{trial.__name__}, seed {seed}: {verdict}", flush=True)
+            print(*verdict.violations, sep="\n", end="\n" if verdict.violations else "")
+            bad += bool(verdict.violations)
+        seed += 1
+    return bool(bad)
+
+
 def one(seed: int) -> int:
     """Runs one seed, with the log; 0 when it was good."""
     outcome = simulate(seed)
@@ -66,14 +88,16 @@ def one(seed: int) -> int:
 
 def main() -> int:
     """Reads the arguments."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--schedules", type=int, default=_SCHEDULES)
+    parser.add_argument("--seconds", type=float, default=_SECONDS, help="of trials")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this one, and print its history")
     arguments = parser.parse_args()
     if arguments.seed is not None:
         return one(arguments.seed)
-    return many(arguments.first, arguments.schedules)
+    simulated = many(arguments.first, arguments.schedules)
+    return max(simulated, torment(arguments.first, arguments.seconds))
 
 
 if __name__ == "__main__":

@@ -169,12 +169,13 @@ class Camera(Person):
         self.label = owner.label
         self.epoch = 0
         self._sessions: dict[str, str] = {}
-        self._claiming = False
+        self._asked = False  # it has claimed, and does not know the epoch of what it says now
 
     @property
     def tag(self) -> str:
         """Who speaks."""
-        return written(Said(self.name, self.room, self.owner, self.epoch))
+        epoch = 0 if self._asked else self.epoch
+        return written(Said(self.name, self.room, self.owner, epoch))
 
     def claim(self, welcome: Welcome) -> Claim:
         """In order."""
@@ -190,9 +191,10 @@ class Camera(Person):
         """Asks for its room."""
         if self.welcome is not None and self.socket is not None:
             self.says(self.claim(self.welcome))
+            self._asked = True
 
     def gone(self) -> None:
-        self.epoch = 0
+        self.epoch, self._asked = 0, False
 
     def hears(self, message: ServerMessage) -> None:
         match message:
@@ -222,7 +224,7 @@ class Camera(Person):
     def _holds(self, claimed: Claimed) -> None:
         if self.welcome is None:
             return
-        began, self.epoch = not self.epoch, claimed.epoch
+        began, self.epoch, self._asked = not self.epoch, claimed.epoch, False
         self.world.history.append(
             history.Claimed(
                 at=self.world.now,

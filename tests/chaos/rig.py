@@ -28,6 +28,8 @@ class NodeProcess:
         self._options = ("--redis", redis_address, "--log-level", "error", *options)
         self._stack = AsyncExitStack()
         self._program: Program | None = None
+        self.errors: list[str] = []
+        """What it wrote to its log, over all its lives."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -46,16 +48,22 @@ class NodeProcess:
         self._program = await self._stack.enter_async_context(running)
 
     async def kill(self) -> None:
-        """Kill -9."""
-        self.send(signal.SIGKILL)
+        """SIGKILL. Idempotent."""
+        if self._program is not None:
+            self.send(signal.SIGKILL)
+            await self._end()
+
+    async def _end(self) -> None:
+        program, self._program = self._program, None
+        assert program is not None
+        _, errors = await program.ended()
+        self.errors += errors.splitlines()
         await self._stack.aclose()
 
     async def terminate(self) -> None:
         """As a rolling restart does: it drains, and ends by itself."""
-        assert self._program is not None
-        self._program.terminate()
-        await self._program.ended()
-        await self._stack.aclose()
+        self.send(signal.SIGTERM)
+        await self._end()
 
     def send(self, number: signal.Signals) -> None:
         """A signal."""

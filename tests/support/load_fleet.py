@@ -54,11 +54,11 @@ class _Fleet:
             address = self._addresses[(self._addresses.index(address) + 1) % len(self._addresses)]
 
     async def _serve(self, address: Address, room: str) -> None:
-        talker = await load_script.camera(address, room)
+        camera = await load_script.camera(address, room)
         self.claimed.append((room, time.monotonic()))
-        await load_script.attend(talker, room)
+        await camera.attend()
         self.lost.append((room, time.monotonic()))
-        talker.hang_up()
+        camera.talker.hang_up()
 
     async def _watch(self, address: Address, room: str) -> None:
         async with asyncio.timeout(_PATIENCE):

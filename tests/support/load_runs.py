@@ -47,13 +47,16 @@ async def each(items: Iterable[_T], work: Callable[[_T], Awaitable[Any]]) -> Cou
 _VIEWERS_PER_ROOM = 1_000  # as many as the server can be told to admit
 
 KINDS: dict[str, Callable[[Address, int], Awaitable[Talker]]] = {
-    "camera": lambda address, n: load_script.camera(address, f"Held{n}"),
-    "websocket_camera": lambda address, n: load_script.camera(address, f"Held{n}", websocket=True),
+    "camera": lambda address, n: _camera(address, f"Held{n}"),
     "viewer": lambda address, n: load_script.waiting_viewer(
         address, f"Held{n // _VIEWERS_PER_ROOM}"
     ),
     "peer": lambda address, n: load_script.peer(address, f"held-{n}"),
 }
+
+
+async def _camera(address: Address, room: str) -> Talker:
+    return (await load_script.camera(address, room)).talker
 
 
 async def hold(control: Control, *, kind: str, address: Address, counts: list[int]) -> None:
@@ -81,7 +84,7 @@ async def hold(control: Control, *, kind: str, address: Address, counts: list[in
 async def _found_rooms(address: Address, viewers: int) -> None:
     # Viewers can wait in rooms that the store knows, whose cameras have gone.
     for number in range(-(-viewers // _VIEWERS_PER_ROOM)):
-        (await load_script.camera(address, f"Held{number}")).hang_up()
+        (await _camera(address, f"Held{number}")).hang_up()
 
 
 # ── pairing ──────────────────────────────────────────────────────────────────────────────────
@@ -138,8 +141,8 @@ async def pairs(
     """Viewers come to one server, are paired with cameras of the same or another one, and go."""
     answering = []
     for number in range(rooms):
-        talker = await load_script.camera(camera_address, f"Pair{number}")
-        answering.append(asyncio.create_task(load_script.attend(talker, f"Pair{number}")))
+        camera = await load_script.camera(camera_address, f"Pair{number}")
+        answering.append(asyncio.create_task(camera.attend()))
 
     async def once(number: int) -> tuple[float, float]:
         began = time.perf_counter()

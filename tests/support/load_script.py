@@ -17,6 +17,7 @@ import msgspec
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     Answer,
+    Challenge,
     Claim,
     Claimed,
     Error,
@@ -122,11 +123,37 @@ async def claim_again(talker: Talker, claim: Claim) -> None:
     await hear(talker, Claimed)
 
 
-async def camera(address: Address, room: str, *, websocket: bool = False) -> Talker:
-    """A camera that holds its room."""
-    async with _closed_on_failure(address, websocket=websocket) as talker:
-        await claim_again(talker, claim_of(await greet(talker), address, room))
-        return talker
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One that holds its room."""
+
+    talker: Talker
+    welcome: Welcome
+    address: Address
+    room: str
+
+    async def attend(self) -> None:
+        """Answers every session with the room's name, until the connection is gone."""
+        try:
+            while True:
+                self._answer(await hear_any(self.talker))
+        except Gone:
+            return
+
+    def _answer(self, message: ServerMessage) -> None:
+        if isinstance(message, Session):
+            say(self.talker, Answer(session=message.session, sdp=SDP + self.room))
+        elif isinstance(message, Challenge):
+            welcome = msgspec.structs.replace(self.welcome, nonce=message.nonce)
+            say(self.talker, claim_of(welcome, self.address, self.room))
+
+
+async def camera(address: Address, room: str) -> Camera:
+    """A camera that has claimed."""
+    async with _closed_on_failure(address, websocket=False) as talker:
+        welcome = await greet(talker)
+        await claim_again(talker, claim_of(welcome, address, room))
+        return Camera(talker, welcome, address, room)
 
 
 async def waiting_viewer(address: Address, room: str) -> Talker:
@@ -146,17 +173,6 @@ async def _closed_on_failure(address: Address, *, websocket: bool) -> AsyncItera
         except BaseException:
             talker.hang_up()
             raise
-
-
-async def attend(talker: Talker, room: str) -> None:
-    """The camera answers every session with its room's name, until its connection is gone."""
-    try:
-        while True:
-            message = await hear_any(talker)
-            if isinstance(message, Session):
-                say(talker, Answer(session=message.session, sdp=SDP + room))
-    except Gone:
-        return
 
 
 async def pair(talker: Talker, welcome: Welcome, room: str) -> None:

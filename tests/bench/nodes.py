@@ -1,0 +1,151 @@
+"""How soon rooms are back when something dies, counted from the moment of its death."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.bench.connections import ROOMY
+from tests.chaos.rig import knows_everybody, running_node_processes, running_sentinels
+from tests.support.bench import Figure, benchmark, percentile
+from tests.support.load import Load, load
+from tests.support.load_script import Address
+from tests.support.redis import running_redis
+from tests.support.server import running_program
+
+_CAMERAS = 300
+_JOINS = 20.0  # a second, while Redis dies
+_AWAY = 3.0  # seconds
+
+
+async def _events(run: Load) -> dict[str, Any]:
+    await run.go()
+    return await run.report()
+
+
+@benchmark
+async def node_killed() -> AsyncIterator[Figure]:
+    """Kill -9 of one of two nodes: when its cameras have claimed at the other one."""
+    with running_redis() as redis:
+        async with running_node_processes([redis.url] * 2, *ROOMY) as nodes:
+            addresses = [Address(*node.address) for node in nodes]
+            async with load("fleet", addresses=addresses, cameras=_CAMERAS) as run:
+                await run.report()
+                died = time.monotonic()
+                await nodes[0].kill()
+                await asyncio.sleep(8)
+                events = await _events(run)
+    lost = {room for room, at in events["lost"] if at >= died}
+    back = {room: at - died for room, at in events["claimed"] if at >= died}
+    yield Figure("cameras", len(lost), "")
+    yield Figure("p99", percentile((back.get(room, 99.0) for room in lost), 99), "s", at_most=3)
+
+
+@benchmark
+async def sentinel_failover() -> AsyncIterator[Figure]:
+    """Kill -9 of the primary: when joins succeed again, and whether any peer lost its socket."""
+    with running_sentinels() as rig:
+        await knows_everybody(rig)
+        async with _visited(rig.url) as run:
+            died = time.monotonic()
+            rig.primary.stop()
+            await asyncio.sleep(12)
+            events = await _events(run)
+    for figure in _resumed(events, died, at_most=5):
+        yield figure
+
+
+@benchmark
+async def redis_killed() -> AsyncIterator[Figure]:
+    """Redis dies with all its data and is back, empty, three seconds later."""
+    with running_redis() as redis:
+        async with _visited(redis.url) as run:
+            redis.stop()
+            await asyncio.sleep(_AWAY)
+            back = time.monotonic()
+            await asyncio.to_thread(redis.start)
+            await asyncio.sleep(10)
+            events = await _events(run)
+    for figure in _resumed(events, back, at_most=5):
+        yield figure
+
+
+@benchmark
+async def rolling_restart() -> AsyncIterator[Figure]:
+    """Each of two nodes is told to stop and started again, under fifty joins a second."""
+    with running_redis() as redis:
+        async with running_node_processes([redis.url] * 2, *ROOMY) as nodes:
+            addresses = [Address(*node.address) for node in nodes]
+            async with load("fleet", addresses=addresses, cameras=100, rate=50.0) as run:
+                await run.report()
+                for node in nodes:
+                    await asyncio.sleep(2)
+                    await node.terminate()
+                    await node.start()
+                await asyncio.sleep(2)
+                until = time.monotonic()
+                await asyncio.sleep(11)  # so long a person tries
+                events = await _events(run)
+    joins = [took for began, took in events["joins"] if began < until]
+    yield Figure("joins", len(joins), "")
+    yield Figure("failed", sum(took is None for took in joins), "", at_most=0)
+    yield Figure("p99", percentile((took or 99.0 for took in joins), 99), "s")
+    yield Figure("mix-ups", events["mix_ups"], "", at_most=0)
+
+
+@benchmark
+async def reconnect_storm() -> AsyncIterator[Figure]:
+    """Five thousand cameras and as many viewers; their server is killed and started again."""
+    with tempfile.TemporaryDirectory() as name:
+        state = Path(name) / "r.sqlite"
+        async for figure in _storm(state):
+            yield figure
+
+
+async def _storm(state: Path) -> AsyncIterator[Figure]:
+    async with running_program(*ROOMY, state=state) as program:
+        addresses = [Address(program.host, program.port)]
+        async with load("fleet", addresses=addresses, cameras=5_000, viewers=5_000) as run:
+            await run.report()
+            program.process.kill()
+            await program.process.wait()
+            died = time.monotonic()
+            async with running_program(*ROOMY, state=state, port=program.port):
+                back, events = 0.0, {"mix_ups": 0}
+                while not back and time.monotonic() - died < 40:
+                    await asyncio.sleep(1)
+                    events = await _events(run)
+                    back = _all_back(events, died)
+    yield Figure("all-back", back or 99.0, "s", at_most=30)
+    yield Figure("mix-ups", events["mix_ups"], "", at_most=0)
+
+
+def _all_back(events: dict[str, Any], died: float) -> float:
+    claimed = {room: at for room, at in events["claimed"] if at > died}
+    watched = {room: at for room, at in events["watched"] if at > died}
+    if min(len(claimed), len(watched)) < 5_000:
+        return 0.0
+    return float(max([*claimed.values(), *watched.values()]) - died)
+
+
+@asynccontextmanager
+async def _visited(redis: str) -> AsyncIterator[Load]:
+    """Two nodes, and people who come all the time."""
+    async with running_node_processes([redis] * 2, *ROOMY) as nodes:
+        addresses = [Address(*node.address) for node in nodes]
+        async with load("fleet", addresses=addresses, cameras=50, viewers=50, rate=_JOINS) as run:
+            await run.report()
+            yield run
+
+
+def _resumed(events: dict[str, Any], since: float, *, at_most: float) -> Iterator[Figure]:
+    done = sorted(began + took for began, took in events["joins"] if took is not None)
+    gaps = [(b - a, b) for a, b in pairwise(done) if b > since]
+    yield Figure("joins-resume", max(gaps)[1] - since, "s", at_most=at_most)
+    dropped = sum(at >= since for _, at in events["lost"])
+    yield Figure("cameras-dropped", dropped, "", at_most=0)
+    yield Figure("mix-ups", events["mix_ups"], "", at_most=0)
