@@ -91,7 +91,7 @@ async def watching(link: Link) -> AsyncIterator[LightViewer]:
     async with peers.connect(link.host, link.port, transport="ws") as peer:
         try:
             session = await viewer.watch(peer, link)
-            listening = asyncio.create_task(_answer_pings(peer))
+            listening = asyncio.create_task(answer_pings(peer))
             await viewer.packets(20)
             yield viewer
             listening.cancel()
@@ -100,7 +100,8 @@ async def watching(link: Link) -> AsyncIterator[LightViewer]:
             await viewer.connection.close()
 
 
-async def _answer_pings(peer: peers.Peer) -> None:
+async def answer_pings(peer: peers.Peer) -> None:
+    """Until it is cancelled; who does not is taken for gone."""
     while True:
         if isinstance(codec.decode_server(await peer.wire.receive()), Ping):
             await peer.send(Pong())
