@@ -9,6 +9,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rendezvous.rooms.limits import Limits
 
@@ -129,6 +130,7 @@ class Gate:
             del self._by_address[key]
 
 
+@lru_cache(maxsize=4096)  # it is asked several times for each connection
 def network(address: str) -> str:
     """What counts as one client: an IPv4 address, or an IPv6 /64."""
     ip = ipaddress.ip_address(address.partition("%")[0])

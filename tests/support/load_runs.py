@@ -169,7 +169,7 @@ async def peer_pairs(
 
     async def once(number: int) -> tuple[float, float]:
         began = time.perf_counter()
-        talker = await load_script.peer(address, f"viewer-{began}-{number}")
+        talker = await load_script.peer(address, await load_script.peer_name(address))
         try:
             ready = time.perf_counter()
             await load_script.pair_peers(talker, f"camera-{number % peers}")

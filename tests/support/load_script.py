@@ -188,6 +188,17 @@ async def pair(talker: Talker, welcome: Welcome, room: str) -> None:
 # ── PeerJS ───────────────────────────────────────────────────────────────────────────────────
 
 
+async def peer_name(address: Address) -> str:
+    """A name from PeerJS's server: its client asks for one first, when its user has none."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(
+        b"GET /peerjs/id?ts=1&version=1.5.4 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    answer = await reader.read()
+    writer.close()
+    return answer.rpartition(b"\r\n\r\n")[2].decode()
+
+
 async def peer(address: Address, name: str) -> Talker:
     """A peer that PeerJS's server knows by that name."""
     async with asyncio.timeout(DEADLINE):
