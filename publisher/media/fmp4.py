@@ -19,6 +19,7 @@ _SILK, _CELT = (480, 960, 1920, 2880), (120, 240, 480, 960)
 _OPUS_FRAMES = (*_SILK * 3, *_SILK[:2] * 2, *_CELT * 4)  # samples by configuration, table 2
 _INTERVALS = 8  # pictures: a camera that grows slow in the dark is known after so many
 _LONGEST_STRIDED = SECOND  # after a longer silence there is a gap, and a key frame to come
+_LAG_SHARE = 6  # of it a duration is at least; a stride then takes a quarter of the lag away
 
 
 def mime(tracks: Sequence[Track]) -> str:
@@ -65,7 +66,8 @@ class PictureTimes:
     picture that is decoded later than twice the last duration after the last one is taken for
     the other side of a gap, and is discarded like all others up to the next key frame (Media
     Source Extensions §3.5.8). So decoding times, which nobody sees, take short gaps in strides
-    that are allowed; the times of showing are the camera's.
+    that are allowed; the times of showing are the camera's. The more decoding times lag behind,
+    the longer the strides: a camera that sends in bursts has mostly intervals that are too short.
     """
 
     def __init__(self) -> None:
@@ -78,7 +80,8 @@ class PictureTimes:
         """Of the next access unit, in 1/90000 s."""
         self._decode = self._decoded(unit.dts)
         self._last = unit.dts
-        self._duration = sorted(self._intervals)[-2]
+        lag = unit.dts - self._decode
+        self._duration = max(sorted(self._intervals)[-2], lag // _LAG_SHARE)
         decode = ticks(self._decode, PICTURE_RATE)
         offset = ticks(unit.pts, PICTURE_RATE) - decode
         return Timing(decode, offset, ticks(self._duration, PICTURE_RATE))

@@ -312,6 +312,29 @@ def test_no_picture_is_decoded_so_late_that_a_player_would_take_it_for_a_gap(
         last = timing
 
 
+@pytest.mark.parametrize("burst", [[10_000] * 9 + [900_000], [1_000] * 7 + [259_000]])
+def test_a_camera_that_sends_in_bursts_is_not_decoded_later_and_later(burst: list[int]) -> None:
+    """Or its offsets, of 32 bits, would overflow after hours."""
+    assert longest_lag(burst * 500) < SECOND
+
+
+@given(st.lists(intervals, min_size=1, max_size=4))
+def test_whatever_its_pace_a_camera_is_decoded_a_few_seconds_late_at_most(
+    paces: list[list[int]],
+) -> None:
+    assert longest_lag([gap for pace in paces for gap in pace * 20]) < 4 * SECOND
+
+
+def longest_lag(gaps: list[int]) -> float:
+    """Of decoding times behind the camera's, in microseconds."""
+    times, dts, longest = fmp4.PictureTimes(), 0, 0
+    for gap in gaps:
+        dts += gap
+        timing = times.place(AccessUnit(b"", dts, dts, key=False))
+        longest = max(longest, timing.composition_offset)
+    return longest * SECOND / 90_000
+
+
 def test_a_steady_camera_has_its_own_decoding_times_and_exact_durations() -> None:
     times = fmp4.PictureTimes()
     found = [times.place(picture(n)) for n in range(100)]
