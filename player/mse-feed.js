@@ -35,6 +35,8 @@ export class MseFeed {
   #wanted = !('streaming' in this.#source);
   #ended = new AbortController();
   #changed = () => {};
+  /** Keeps the source in memory until it is revoked; empty when it is not needed. */
+  #url = '';
   /** @type {SourceBuffer | null} */
   #buffer = null;
   /** @type {HTMLVideoElement | null} */
@@ -43,7 +45,7 @@ export class MseFeed {
   /** @param {Listener} listener */
   constructor(listener) {
     this.listener = listener;
-    this.#on(this.#source, 'sourceopen', () => this.#pump());
+    this.#on(this.#source, 'sourceopen', () => this.#opened());
     this.#on(this.#source, 'startstreaming', () => this.#want());
     this.#on(this.#source, 'endstreaming', () => (this.#wanted = false));
   }
@@ -102,14 +104,13 @@ export class MseFeed {
     this.#video = video;
     this.#changed = changed;
     video.disableRemotePlayback = true; // a managed source opens on no other terms
-    const url = URL.createObjectURL(this.#source);
-    this.#on(this.#source, 'sourceopen', () => URL.revokeObjectURL(url));
+    this.#url = URL.createObjectURL(this.#source);
     this.#on(video, 'error', () => this.#fail('broken'));
     this.#on(video, 'waiting', () => this.#ranDry());
     this.#on(video, 'seeked', () => this.#arrived());
     this.#on(video, 'play', () => this.#pursue());
     video.srcObject = null; // it would win
-    video.src = url;
+    video.src = this.#url;
   }
 
   /** @param {HTMLVideoElement} video */
@@ -125,6 +126,17 @@ export class MseFeed {
     this.#ended.abort();
     this.#queue.clear();
     this.#lapsed = true;
+    this.#revoke();
+  }
+
+  #opened() {
+    this.#revoke();
+    this.#pump();
+  }
+
+  #revoke() {
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = '';
   }
 
   // ── the buffer ─────────────────────────────────────────────────────────────────────────────
@@ -153,12 +165,20 @@ export class MseFeed {
   /** @param {string} mime */
   #prepare(mime) {
     this.#replayed = false;
-    if (this.#buffer) {
-      this.#buffer.abort(); // a segment that was cut off is forgotten
-      this.#buffer.changeType(mime);
-    } else this.#open(mime);
+    try {
+      this.#setUp(mime);
+    } catch (error) {
+      return this.#fail(isNamed(error, 'NotSupportedError') ? 'unplayable' : 'broken');
+    }
     this.#pursuit.has(this.hasSound);
     this.#changed();
+  }
+
+  /** Throws what the browser does: it may promise what it cannot keep. @param {string} mime */
+  #setUp(mime) {
+    if (!this.#buffer) return this.#open(mime);
+    this.#buffer.abort(); // a segment that was cut off is forgotten
+    this.#buffer.changeType(mime);
   }
 
   /** @param {string} mime */
@@ -175,7 +195,7 @@ export class MseFeed {
     try {
       this.#buffer?.appendBuffer(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
     } catch (error) {
-      if (!isQuotaExceeded(error)) return this.#fail('broken');
+      if (!isNamed(error, 'QuotaExceededError')) return this.#fail('broken');
       this.#queue.unshift(bytes);
       if (!this.#removeBefore(this.#video?.currentTime ?? 0)) this.#fail('broken');
     }
@@ -273,5 +293,5 @@ export class MseFeed {
 /** How many codecs a MIME type names. @param {string} mime */
 const codecsOf = (mime) => (/codecs="([^"]*)"/.exec(mime)?.[1].split(',') ?? []).length;
 
-/** @param {unknown} error */
-const isQuotaExceeded = (error) => error instanceof Error && error.name === 'QuotaExceededError';
+/** @param {unknown} error @param {string} name */
+const isNamed = (error, name) => error instanceof Error && error.name === name;

@@ -12,7 +12,7 @@ const VIDEO_ONLY = 'video/mp4; codecs="avc1.64001f"';
 class Scene {
   told = [];
 
-  constructor(options) {
+  constructor({ opens = true, ...options } = {}) {
     this.browser = browserBuffer(options);
     this.feed = new MseFeed({
       replay: () => this.told.push('replay'),
@@ -20,7 +20,7 @@ class Scene {
     });
     this.feed.attach(this.browser.video, () => undefined);
     this.source = this.browser.source;
-    this.source.opens();
+    if (opens) this.source.opens();
   }
 
   get video() {
@@ -147,6 +147,34 @@ scene('a stream that the browser does not play is said to be unplayable', (it) =
   it.feed.begin(MIME);
   assert.deepEqual([it.told, it.source.buffers.length], [['unplayable'], 0]);
 }, { plays: false });
+
+for (const [thrown, failure] of [['NotSupportedError', 'unplayable'], ['QuotaExceededError', 'broken'], ['InvalidStateError', 'broken']]) {
+  scene(`a buffer that cannot be had for a ${thrown} is said to be ${failure}`, (it) => {
+    it.source.throws = thrown;
+    it.feed.begin(MIME);
+    it.feed.append(init());
+    assert.deepEqual(it.told, [failure]);
+  });
+
+  scene(`a buffer that cannot change its type for a ${thrown} is said to be ${failure}`, (it) => {
+    it.goLive();
+    it.source.throws = thrown;
+    it.feed.begin('video/mp4; codecs="avc1.4d0020,mp4a.40.2"');
+    assert.deepEqual(it.told, [failure]);
+  });
+}
+
+scene('a source is let go of when it has opened', (it) => {
+  assert.equal(it.browser.urls, 0);
+  it.feed.detach(it.video);
+  assert.equal(it.browser.urls, 0);
+});
+
+scene('a source that was closed before it opened is let go of as well', (it) => {
+  assert.equal(it.browser.urls, 1);
+  it.feed.detach(it.video);
+  assert.equal(it.browser.urls, 0);
+}, { opens: false });
 
 scene('a queue that overflows lets the camera begin anew, and takes nothing in between', (it) => {
   it.goLive();

@@ -6,7 +6,7 @@ const FAKED = ['MediaSource', 'ManagedMediaSource'];
 /** Installs a source and a video; call `restore` after each test. */
 export function browserBuffer({ managed = false, plays = true } = {}) {
   for (const name of FAKED) REAL.set(name, globalThis[name]);
-  const browser = { video: new Video(), source: null, restore };
+  const browser = { video: new Video(), source: null, urls: 0, restore };
   const Kind = class extends Source {
     static isTypeSupported = () => plays;
     constructor() {
@@ -17,19 +17,23 @@ export function browserBuffer({ managed = false, plays = true } = {}) {
   };
   globalThis.MediaSource = managed ? undefined : Kind;
   globalThis.ManagedMediaSource = managed ? Kind : undefined;
-  URL.createObjectURL = () => 'blob:source';
+  URL.createObjectURL = () => `blob:source${(browser.urls += 1)}`;
+  URL.revokeObjectURL = () => (browser.urls -= 1);
   return browser;
 }
 
 function restore() {
   for (const [name, value] of REAL) globalThis[name] = value;
   delete URL.createObjectURL; // node's own is on the prototype's place again with the next process
+  delete URL.revokeObjectURL;
 }
 
 class Source extends EventTarget {
   readyState = 'closed';
   duration = NaN;
   buffers = [];
+  /** What its buffers' methods throw, if anything. */
+  throws = null;
 
   opens() {
     this.readyState = 'open';
@@ -37,7 +41,8 @@ class Source extends EventTarget {
   }
 
   addSourceBuffer(mime) {
-    this.buffers.push(new Buffer(mime));
+    if (this.throws) throw new DOMException('no buffer', this.throws);
+    this.buffers.push(new Buffer(this, mime));
     return this.buffers.at(-1);
   }
 }
@@ -50,8 +55,9 @@ class Buffer extends EventTarget {
   types = [];
   #range = null;
 
-  constructor(mime) {
+  constructor(source, mime) {
     super();
+    this.source = source;
     this.first = mime;
   }
 
@@ -73,6 +79,7 @@ class Buffer extends EventTarget {
   }
 
   changeType(mime) {
+    if (this.source.throws) throw new DOMException('no type', this.source.throws);
     if (mime !== this.first) this.types.push(mime);
   }
 
