@@ -20,10 +20,10 @@ help: ## show this list
 demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
 	@$(BIN)/python deploy/demo.py --port "$(PORT)" --source "$(SOURCE)"
 
-# What mostly waits runs side by side; what shows 30 frames a second has the machine for itself.
+# What mostly waits runs side by side; what shows 30 frames a second has the machine to itself.
 test: lint player ## everything that CI runs (the default)
-	$(BIN)/python -m pytest -n 4 tests/unit tests/integration
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest -n 4 -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 lint: .venv/.test ## style, types, import contracts
 	$(BIN)/ruff format --check .

@@ -12,6 +12,14 @@ from tests.support.clips import record
 from tests.support.server import Program, running_program
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These run alone, unless they are marked to run beside others."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("beside") is None:
+            item.add_marker("alone")
+
+
 @pytest_asyncio.fixture
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's Chromium; pages may sound before anybody touched them."""

@@ -12,7 +12,7 @@ from tests.support.scripted_rendezvous import ScriptedRendezvous
 from tests.support.waiting import until
 
 # One browser for all of these tests: most of a short test would be its start.
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.beside]
 
 SECRET = "dmlld2VyLXNlY3JldC0wMQ"
 BUTTONS = (

@@ -34,6 +34,7 @@ async def test_a_camera_that_went_is_live_again_soon_after_its_return(
             assert await page.evaluate("window.sameVisit")  # it was not loaded again
 
 
+@pytest.mark.beside
 async def test_a_camera_that_hangs_is_noticed_and_comes_back(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:

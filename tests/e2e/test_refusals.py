@@ -11,6 +11,8 @@ from tests.support.daemon import publisher
 from tests.support.player import Player
 from tests.support.server import Program
 
+pytestmark = pytest.mark.beside
+
 
 def start(rendezvous: Program, source: str, *words: str) -> list[str]:
     """A publisher of the source."""

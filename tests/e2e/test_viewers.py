@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser
 
 from rendezvous.wire.messages import End, Offer
@@ -128,6 +129,7 @@ def _hostile_offers() -> list[str]:
     ]
 
 
+@pytest.mark.beside
 async def test_joining_and_leaving_again_and_again_costs_nothing(
     rendezvous: Program, tmp_path: Path
 ) -> None:

@@ -83,6 +83,7 @@ async def test_a_foreign_stack_shows_the_camera(
     assert max(player.delays[-30:]) < 1000
 
 
+@pytest.mark.beside
 async def test_a_player_that_is_killed_frees_its_place(tmp_path: Path) -> None:
     """Nobody says goodbye: the camera hears nothing more on the media path."""
     one_place = ("--viewers-per-room", "1")
