@@ -16,6 +16,8 @@ export class RtpLeg {
   /** What the camera answered; empty until it did. */
   #answer = '';
   #hears = false;
+  /** What the connection has; null until the camera's answer was applied. @type {boolean | null} */
+  #hasSound = null;
   /** Descriptions are applied one after the other. */
   #applied = Promise.resolve();
 
@@ -24,9 +26,11 @@ export class RtpLeg {
    * that the browser keeps them together.
    *
    * @param {RTCPeerConnection} connection
+   * @param {import('./session.js').LegListener} listener
    */
-  constructor(connection) {
+  constructor(connection, listener) {
     this.connection = connection;
+    this.listener = listener;
     const stream = new MediaStream();
     for (const kind of /** @type {const} */ (['video', 'audio'])) {
       const transceiver = connection.addTransceiver(kind, { direction: 'recvonly' });
@@ -45,25 +49,31 @@ export class RtpLeg {
   async accept(sdp) {
     this.#answer = sdp;
     this.feed.found(hasSound(sdp));
-    await this.#apply();
+    await this.#settle();
   }
 
   /** @param {boolean} hears */
   #hear(hears) {
-    if (hears === this.#hears) return;
     this.#hears = hears;
-    if (this.#answer) this.#applied = this.#applied.then(() => this.#renegotiate());
+    // Without the answer there is nothing to apply: `accept` finds what is wanted then.
+    if (this.#answer) this.#settle().catch(() => this.listener.lost('offer_failed'));
   }
 
-  async #renegotiate() {
-    if (this.connection.signalingState !== 'stable') return; // closed meanwhile
-    await this.connection.setLocalDescription();
-    await this.#apply();
+  /** Rejected when the browser does not take a description. */
+  #settle() {
+    this.#applied = this.#applied.then(() => this.#applyWanted());
+    return this.#applied;
   }
 
-  #apply() {
-    const sdp = this.#hears ? this.#answer : withoutSound(this.#answer);
-    return this.connection.setRemoteDescription({ type: 'answer', sdp });
+  /** People may change their mind while a description is being applied. */
+  async #applyWanted() {
+    while (this.#hasSound !== this.#hears && this.connection.signalingState !== 'closed') {
+      const hears = this.#hears;
+      if (this.#hasSound !== null) await this.connection.setLocalDescription();
+      const sdp = hears ? this.#answer : withoutSound(this.#answer);
+      await this.connection.setRemoteDescription({ type: 'answer', sdp });
+      this.#hasSound = hears;
+    }
   }
 
   /** The figures since the last time. */

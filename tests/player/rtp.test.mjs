@@ -12,12 +12,13 @@ const SESSION = 'v=0\r\n';
 /** A leg on a screen. */
 class Scene {
   world = new World();
+  lost = [];
   video = Object.assign(new EventTarget(), { muted: true, srcObject: null });
 
   constructor() {
     this.connection = new RTCPeerConnection();
     this.connection.signalingState = 'stable';
-    this.leg = new RtpLeg(this.connection);
+    this.leg = new RtpLeg(this.connection, { lost: (reason) => this.lost.push(reason) });
     this.feed = this.leg.feed;
     this.feed.attach(this.video, () => undefined);
   }
@@ -71,4 +72,28 @@ scene('a session that is over, and one that left the screen, negotiate no more',
   it.feed.detach();
   await it.mutes(true);
   assert.equal(it.applied.length, 1);
+});
+
+scene('a sound that is turned on while the answer is being applied is taken after it', async (it) => {
+  const take = it.connection.setRemoteDescription;
+  it.connection.setRemoteDescription = async (description) => {
+    if (it.video.muted) await it.mutes(false);
+    return take.call(it.connection, description);
+  };
+  await it.leg.accept(SESSION + VIDEO + AUDIO);
+  assert.deepEqual(it.applied, [SESSION + VIDEO + UNHEARD, SESSION + VIDEO + AUDIO]);
+});
+
+scene('whoever changes their mind again and again gets what they wanted last', async (it) => {
+  await it.leg.accept(SESSION + VIDEO + AUDIO);
+  for (const muted of [false, true, false, true, false]) void it.mutes(muted);
+  await settled();
+  assert.deepEqual([it.applied.at(-1), it.applied.length], [SESSION + VIDEO + AUDIO, 2]);
+});
+
+scene('a description that the browser does not take ends the session', async (it) => {
+  await it.leg.accept(SESSION + VIDEO + AUDIO);
+  it.connection.setRemoteDescription = () => Promise.reject(new Error('no'));
+  await it.mutes(false);
+  assert.deepEqual(it.lost, ['offer_failed']);
 });
