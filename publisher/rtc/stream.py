@@ -187,12 +187,16 @@ class RtpStream:
     # ── retransmission ───────────────────────────────────────────────────────────────────────
 
     def resend(self, sequences: Iterable[int]) -> None:
-        """Sends these packets again, as RTX (RFC 4588) where that was negotiated."""
+        """Sends these packets again, as RTX (RFC 4588) where that was negotiated.
+
+        Numbers count modulo 65536: aiortc names 65536 where a NACK's mask reaches beyond 65535.
+        """
         now = time.time()
         grown = self._repair + (now - self._repaired_at) * REPAIR_RATE
         self._repair = int(max(0, min(REPAIR_BYTES, grown)))
         self._repaired_at = now
-        for sequence in sequences:
+        for number in sequences:
+            sequence = number & 0xFFFF
             sent = self._find(sequence)
             if sent is None or self._repair < sent.burst.size:
                 self.unrepaired += 1

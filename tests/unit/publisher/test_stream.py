@@ -1,11 +1,12 @@
 """A stream is what aiortc would send, keeps what may be asked for again, and not for ever."""
 
 import logging
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiortc.rtp import HeaderExtensionsMap, RtpPacket
+from aiortc.rtp import RTCP_RTPFB_NACK, HeaderExtensionsMap, RtcpRtpfbPacket, RtpPacket
 from pylibsrtp import Policy, Session
 
 from publisher.media.rtp import Burst
@@ -81,6 +82,16 @@ def test_a_packet_that_is_asked_for_comes_again_with_its_old_number_inside() -> 
         (501, 2, 100),
     ]
     assert rig.stream.repaired == 2
+
+
+@pytest.mark.parametrize("repair", [100, None])
+def test_a_request_that_reaches_beyond_the_last_number_is_met(repair: int | None) -> None:
+    rig = Rig(repair)
+    rig.send(b"ab", b"cd", b"ef")
+    rig.wire.packets.clear()
+    message = struct.pack("!LLHH", 9, 1, 65_535, 0b1)
+    rig.stream.resend(RtcpRtpfbPacket.parse(message, RTCP_RTPFB_NACK).lost)
+    assert [p.payload[-2:] for p in rig.received()] == [b"cd", b"ef"]
 
 
 def test_a_receiver_without_rtx_gets_the_same_packet_again() -> None:
