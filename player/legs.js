@@ -48,6 +48,22 @@ export function able(leg, source) {
   return leg === 'rtp' ? h264().some(isH264) : plays(probeOf(source));
 }
 
+/** The legs that did not play here although they should, each with what the camera sent then. */
+export class Trials {
+  /** @type {Map<Leg, string>} */
+  #failed = new Map();
+
+  /** @param {Leg} leg @param {Source | null} source */
+  failed(leg, source) {
+    this.#failed.set(leg, tracksOf(source));
+  }
+
+  /** Whether the browser plays it, by its word and by what was seen. @type {(leg: Leg, source: Source) => boolean} */
+  able = (leg, source) => this.#failed.get(leg) !== tracksOf(source) && able(leg, source);
+}
+
+const tracksOf = (/** @type {Source | null} */ source) => JSON.stringify(source?.tracks ?? []);
+
 /** Whether Media Source Extensions play it. @param {string} mime */
 export const plays = (mime) => mediaSource()?.isTypeSupported(mime) ?? false;
 

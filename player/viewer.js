@@ -5,7 +5,7 @@
  * else changes its state. What people see is made from `view` by words.js.
  */
 
-import { able, choose, likely } from './legs.js';
+import { choose, likely, Trials } from './legs.js';
 import { ending, refusal, step } from './machine.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { Retries } from './retries.js';
@@ -36,6 +36,7 @@ export class Viewer {
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
   #retries = new Retries();
+  #trials = new Trials();
   #retryAfter = 0; // ms
   /** @type {import('./view.js').Happening[]} */
   #events = [];
@@ -65,6 +66,7 @@ export class Viewer {
 
   /** Joins, and keeps at it until `stop`. */
   start() {
+    this.#trials = new Trials();
     // Switched off, or a very old browser.
     const missing = !('RTCPeerConnection' in globalThis);
     if (missing) this.#happened('rejected', { code: 'no_webrtc', message: '' });
@@ -217,7 +219,7 @@ export class Viewer {
    * @param {wire.SourceFacts} source */
   #openMedia(source) {
     this.#retries.cancel();
-    const choice = choose(source, this.wish, able);
+    const choice = choose(source, this.wish, this.#trials.able);
     if (choice && 'lack' in choice) this.#happened('incapable', { code: choice.lack, message: '' });
     else if (choice) this.#openSession(choice.leg);
   }
@@ -250,9 +252,18 @@ export class Viewer {
       show: (feed) => this.face.show(feed),
       connected: () => this.#happened('mediaConnected'),
       measured: (told, stalled) => this.#measured(told, stalled),
-      incapable: () => this.#happened('incapable', { code: 'no_decoder', message: '' }),
+      incapable: () => this.#incapable(leg),
       lost: (code) => this.#mediaLost(code),
     });
+  }
+
+  /** Another leg may do, in another session. @param {wire.Leg} leg */
+  #incapable(leg) {
+    const source = this.#view.source ?? /** @type {wire.Joined} */ (this.#joined).source;
+    this.#trials.failed(leg, source);
+    const choice = choose(source, this.wish, this.#trials.able);
+    const over = choice !== null && 'lack' in choice;
+    this.#happened(over ? 'incapable' : 'mediaLost', { code: 'no_decoder', message: '' });
   }
 
   /** @param {string} code */

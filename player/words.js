@@ -41,6 +41,7 @@ const REFUSALS = {
 const LOSSES = {
   media_lost: ['The connection to the camera was lost', 'Looking for a new way to it.'],
   media_broken: ['The picture could not be decoded', `Connecting again for a fresh one. ${BY_ITSELF}`],
+  no_decoder: ['This browser cannot play the stream like that', 'Connecting again for another kind of delivery.'],
   connect_timeout: [
     'No way to the camera was found',
     `A network in between may block the connection. ${BY_ITSELF} If it never works, the server needs a TURN relay.`,

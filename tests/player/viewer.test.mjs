@@ -334,6 +334,44 @@ scene('a session whose leg the camera gave up is joined anew, over another one',
   assert.deepEqual(world.peer.channels.map(({ label, protocol }) => [label, protocol]), [['media', 'porthole.fmp4.v1']]);
 });
 
+const LIVE = { type: 'source', state: 'live', code: null, message: '', tracks: [{ kind: 'video', codec: 'H.264' }] };
+const UNPLAYABLE = JSON.stringify({ type: 'stream', mime: 'video/mp4; codecs="avc1.f4001f"' });
+
+/** The camera's stream turns out to be one that the browser does not play. */
+async function failsToPlay(it, world, session, source) {
+  await it.says({ ...SESSION, session, source });
+  globalThis.MediaSource.isTypeSupported = (mime) => !mime.includes('f4');
+  world.peer.channels[0].onmessage({ data: UNPLAYABLE });
+  await world.pass(0);
+}
+
+scene('a leg that turns out not to play is left for another, as long as the camera sends the same', async (it, world) => {
+  world.playsFmp4();
+  await it.join();
+  const source = { ...LIVE, legs: ['fmp4', 'rtp'] };
+  await failsToPlay(it, world, 's1', source);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'no_decoder']);
+  assert.deepEqual(world.socket.sent.slice(-2).map(({ type, reason }) => [type, reason]), [['end', 'no_decoder'], ['join', undefined]]);
+  await it.says({ ...SESSION, session: 's2', source });
+  assert.deepEqual([world.peer.channels, world.peer.receivers?.length], [undefined, 2]);
+  world.peer.becomes('failed');
+  await world.pass(1_000);
+  await it.says({ ...SESSION, session: 's3', source: { ...source, tracks: [{ kind: 'video', codec: 'H.265' }] } });
+  assert.equal(world.peer.channels.length, 1);
+});
+
+scene('when no leg is left it is over, and a new start tries them all again', async (it, world) => {
+  world.playsFmp4();
+  await it.join();
+  const source = { ...LIVE, legs: ['fmp4'] };
+  await failsToPlay(it, world, 's1', source);
+  assert.deepEqual([it.state, it.reason], ['ended', 'no_decoder']);
+  it.viewer.start();
+  world.socket.welcomes();
+  await it.says({ ...SESSION, session: 's2', source });
+  assert.deepEqual([it.state, world.peer.channels.length], ['negotiating', 1]);
+});
+
 scene('a browser without WebRTC is told so', async (it) => {
   delete globalThis.RTCPeerConnection;
   it.viewer.start();
