@@ -5,6 +5,7 @@ picture goes down both roads, and must come out of stock SRTP as the same bytes.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from aioice.ice import Connection
@@ -90,6 +91,7 @@ def _check_profile(profile: int, key: bytes, tag: int) -> None:
     stream = RtpStream(wire, srtp, tag, Extensions(extensions, "0"), _PARAMETERS)
     stream.send(Burst(_PAYLOADS, stream.head, tag, last=True), stream.use(123_456))
     stream.resend([0])
+    _check_refusal(wire, srtp, tag)
     receiver = _session(profile, key, Policy.SSRC_ANY_INBOUND)
     got = [RtpPacket.parse(receiver.unprotect(packet), extensions) for packet in wire.packets]
     stock = [_stock(index) for index in range(len(_PAYLOADS))]
@@ -98,6 +100,16 @@ def _check_profile(profile: int, key: bytes, tag: int) -> None:
         theirs.extensions.abs_send_time = ours.extensions.abs_send_time
         if ours.serialize(extensions) != theirs.serialize(extensions):
             raise SelfTestError(f"{ours} is not {theirs}")
+
+
+def _check_refusal(wire: _Wire, srtp: Session, tag: int) -> None:
+    """What libsrtp does not encrypt, as a packet far behind its window, must stay here."""
+    before = len(wire.packets)
+    late = replace(_PARAMETERS, sequence=0xE000, repair_payload_type=None)
+    stream = RtpStream(wire, srtp, tag, Extensions(HeaderExtensionsMap(), "0"), late)
+    stream.send(Burst(_PAYLOADS, stream.head, tag, last=True), 0)
+    if len(wire.packets) > before or not stream.unencrypted:
+        raise SelfTestError("refusals of libsrtp go unnoticed")
 
 
 def _session(profile: int, key: bytes, streams: int) -> Session:

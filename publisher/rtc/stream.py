@@ -24,6 +24,7 @@ HISTORY_SECONDS: Final = 2.0
 HISTORY_BYTES: Final = 4 * 1024 * 1024  # 2 s at 16 Mbit/s
 REPAIR_BYTES: Final = 512 * 1024  # resent at once: more than an IDR of 1080p at 8 Mbit/s
 REPAIR_RATE: Final = 256 * 1024  # bytes/s beyond that: a fifth of 10 Mbit/s, or all of 2 Mbit/s
+REPEATABLE: Final = 1000  # packets: aiortc's window is 1024, and libsrtp refuses what is older
 _ABS_SEND_TIME_RATE: Final = 1 << 18  # Hz, of 24 bits
 _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 _VERSION: Final = 0x80  # RFC 3550 §5.1
@@ -109,6 +110,7 @@ class RtpStream:
         self._extensions = extensions
         self._parameters = parameters
         self._first = _VERSION | _EXTENSION * bool(len(extensions))
+        self._rtx = parameters.repair_payload_type is not None
         self._header = struct.Struct(f"!BBHII{len(extensions)}s")
         self._sequence = parameters.sequence
         self._repair_sequence = parameters.repair_sequence
@@ -124,6 +126,7 @@ class RtpStream:
         self.octets = 0  # of payload
         self.repaired = 0
         self.unrepaired = 0  # too old, or too many
+        self.unencrypted = 0  # bursts and packets that libsrtp refused; none of them was sent
 
     def use(self, pts: int) -> int:
         """The timestamp for a unit of this time, in microseconds; never the same, never older.
@@ -148,9 +151,12 @@ class RtpStream:
         """Sends all packets of the burst; False if they are lost."""
         now = time.time()
         sequence = self._sequence
-        self._protect(burst, timestamp, self._extensions.at(now))
+        self._sequence = (sequence + len(burst.packets)) & 0xFFFF
         # Numbers are never used twice, also when nothing was sent: the cipher's nonce is made of
         # them. What is asked for of such a burst is not worth repairing: a key frame comes next.
+        if not self._protect(burst, sequence, timestamp, self._extensions.at(now)):
+            self.unencrypted += 1
+            return False
         if not self._path.send(self._work.buffer[: len(burst.data)], burst.size):
             return False
         self._remember(_Sent(sequence, timestamp, now, burst))
@@ -158,12 +164,15 @@ class RtpStream:
         self.octets += burst.octets
         return True
 
-    def _protect(self, burst: Burst, timestamp: int, extensions: bytes) -> None:
+    def _protect(self, burst: Burst, sequence: int, timestamp: int, extensions: bytes) -> bool:
         # The hot loop: about a microsecond a packet, and most of it is the cipher's.
         pack_into, protect, context = self._header.pack_into, _lib.srtp_protect, self._context
         memory, buffer, size = self._work.memory, self._work.buffer, self._work.length
-        first, sequence = self._first, self._sequence
-        payload_type, ssrc = self._parameters.payload_type, self._parameters.ssrc
+        first, payload_type, ssrc = (
+            self._first,
+            self._parameters.payload_type,
+            self._parameters.ssrc,
+        )
         buffer[: len(burst.data)] = burst.data
         for offset, length, marker in burst.packets:
             pack_into(
@@ -171,9 +180,10 @@ class RtpStream:
                 first, payload_type | marker, sequence, timestamp, ssrc, extensions,
             )  # fmt: skip
             size[0] = length
-            protect(context, memory + offset, size)
+            if protect(context, memory + offset, size):
+                return False  # and the packet still lies there in clear
             sequence = (sequence + 1) & 0xFFFF
-        self._sequence = sequence
+        return True
 
     def _remember(self, sent: _Sent) -> None:
         history = self._history
@@ -202,35 +212,45 @@ class RtpStream:
                 self.unrepaired += 1
             else:
                 self._repair -= sent.burst.size
-                self._resend(sequence, sent, self._extensions.at(now))
+                self._resend(sequence, sent, now)
 
     def _find(self, sequence: int) -> _Sent | None:
+        if not self._rtx and (self._sequence - sequence) & 0xFFFF > REPEATABLE:
+            return None
         for sent in reversed(self._history):
             if (sequence - sent.sequence) & 0xFFFF < len(sent.burst.packets):
                 return sent
         return None
 
-    def _resend(self, sequence: int, sent: _Sent, extensions: bytes) -> None:
+    def _resend(self, sequence: int, sent: _Sent, now: float) -> None:
         index = (sequence - sent.sequence) & 0xFFFF
         marker = sent.burst.packets[index].marker
-        packet = self._again(sequence, marker, sent.timestamp, extensions)
-        packet += sent.burst.payload(index)
+        again = self._rtx_header if self._rtx else self._same_header
+        packet = again(sequence, marker, sent, now) + sent.burst.payload(index)
         work = self._work
         work.buffer[: len(packet)] = packet
         work.length[0] = len(packet)
-        _lib.srtp_protect(self._context, work.memory, work.length)
+        if _lib.srtp_protect(self._context, work.memory, work.length):
+            self.unencrypted += 1
+            return
         self._path.send(work.buffer[: work.length[0]], work.length[0])
         self.repaired += 1
 
-    def _again(self, sequence: int, marker: int, timestamp: int, extensions: bytes) -> bytes:
-        """Header of a packet that is sent again, with its old number if it has a new one (§4)."""
+    def _same_header(self, sequence: int, marker: int, sent: _Sent, _now: float) -> bytes:
+        """As it was, to the bit: another packet under the same nonce would betray the cipher's key.
+
+        (RFC 7714 §8.4: two texts under one nonce let anybody forge packets.)
+        """
         p = self._parameters
-        if p.repair_payload_type is None:
-            return self._header.pack(
-                self._first, p.payload_type | marker, sequence, timestamp, p.ssrc, extensions
-            )
+        extensions = self._extensions.at(sent.at)
+        header = (self._first, p.payload_type | marker, sequence, sent.timestamp, p.ssrc)
+        return self._header.pack(*header, extensions)
+
+    def _rtx_header(self, sequence: int, marker: int, sent: _Sent, now: float) -> bytes:
+        """A new number, and the old one before the payload (RFC 4588 §4)."""
+        p = self._parameters
         number = self._repair_sequence
         self._repair_sequence = (number + 1) & 0xFFFF
-        payload_type = p.repair_payload_type | marker
-        header = (self._first, payload_type, number, timestamp, p.repair_ssrc, extensions)
-        return self._header.pack(*header) + sequence.to_bytes(2)
+        payload_type = (p.repair_payload_type or 0) | marker
+        header = (self._first, payload_type, number, sent.timestamp, p.repair_ssrc)
+        return self._header.pack(*header, self._extensions.at(now)) + sequence.to_bytes(2)

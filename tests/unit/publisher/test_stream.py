@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from publisher.rtc.stream import Extensions, Parameters, RtpStream
 KEY = bytes(range(30))
 PROFILE = Policy.SRTP_PROFILE_AES128_CM_SHA1_80
 TAG = 10
+_NO_EXTENSIONS = HeaderExtensionsMap()
 
 
 class Wire(Path):
@@ -35,19 +37,21 @@ class Wire(Path):
 
 
 class Rig:
-    """A stream without header extensions, and what a receiver makes of it."""
+    """A stream, and what a receiver makes of it."""
 
-    def __init__(self, repair: int | None = 100) -> None:
+    def __init__(
+        self, repair: int | None = 100, known: HeaderExtensionsMap = _NO_EXTENSIONS
+    ) -> None:
         self.wire = Wire()
         parameters = Parameters(1, 99, 90_000, 65_534, 7, 2, repair, 500)
-        extensions = Extensions(HeaderExtensionsMap(), "0")
         outbound = self._session(Policy.SSRC_ANY_OUTBOUND)
-        self.stream = RtpStream(self.wire, outbound, TAG, extensions, parameters)
+        self.stream = RtpStream(self.wire, outbound, TAG, Extensions(known, "0"), parameters)
         self._inbound = self._session(Policy.SSRC_ANY_INBOUND)
 
     def _session(self, streams: int) -> Session:
         policy = Policy(key=KEY, ssrc_type=streams, srtp_profile=PROFILE)
         policy.allow_repeat_tx = True
+        policy.window_size = 1024  # as aiortc's
         return Session(policy)
 
     def send(self, *payloads: bytes, pts: int = 0) -> bool:
@@ -94,12 +98,31 @@ def test_a_request_that_reaches_beyond_the_last_number_is_met(repair: int | None
     assert [p.payload[-2:] for p in rig.received()] == [b"cd", b"ef"]
 
 
-def test_a_receiver_without_rtx_gets_the_same_packet_again() -> None:
-    rig = Rig(repair=None)
+def test_a_receiver_without_rtx_gets_the_same_packet_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig(repair=None, known=selftest._negotiated())
     rig.send(b"ab", b"cd")
     first = rig.wire.packets[1]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1)  # which abs-send-time would say
     rig.stream.resend([65_535])
     assert rig.wire.packets[2] == first
+
+
+def test_what_the_cipher_refuses_is_never_sent() -> None:
+    """It refuses to repeat what is behind its window, and leaves it in clear."""
+    rig = Rig(repair=None)
+    for _ in range(60):
+        rig.send(*[b"secret"] * 20)
+    rig.wire.packets.clear()
+    rig.stream.resend([65_534])
+    assert not rig.wire.packets
+    assert (rig.stream.repaired, rig.stream.unrepaired) == (0, 1)
+    rig.stream._sequence = 65_534
+    assert not rig.send(b"secret")
+    assert not rig.wire.packets
+    assert rig.stream.unencrypted == 1
 
 
 def test_what_was_never_sent_or_is_too_old_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +205,10 @@ def test_a_cipher_without_its_hidden_binding_closes_our_road(
 def test_bytes_that_aiortc_would_not_send_close_our_road(monkeypatch: pytest.MonkeyPatch) -> None:
     stock: Any = RtpStream._protect
 
-    def twist(self: RtpStream, burst: Burst, timestamp: int, extensions: bytes) -> None:
-        stock(self, burst, timestamp + 1, extensions)
+    def twist(
+        self: RtpStream, burst: Burst, sequence: int, timestamp: int, extensions: bytes
+    ) -> bool:
+        return bool(stock(self, burst, sequence, timestamp + 1, extensions))
 
     monkeypatch.setattr(RtpStream, "_protect", twist)
     assert private.sender_type() is CameraSender
