@@ -15,7 +15,7 @@
  */
 /**
  * @typedef {'started' | 'stopped' | 'welcomed' | 'unreachable' | 'disconnected' | 'cameraAwaited'
- *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded'
+ *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded' | 'lapsed'
  *   | 'sentAway' | 'mediaConnected' | 'mediaLost' | 'incapable'} Event
  */
 /**
@@ -41,6 +41,7 @@ export const EVENTS = [
   'rejected', // never, as things are
   'forgotten', // the rendezvous keeps our session no longer
   'sessionEnded', // it is over, for media too
+  'lapsed', // our place is over: there was nothing to offer in time, as the camera is not live
   'sentAway', // the rendezvous will go: another connection may take this one's place
   'mediaConnected', // ICE and DTLS are through
   'mediaLost', // they are gone, or never came
@@ -90,6 +91,7 @@ const TABLE = {
     rejected: go('ended', 'closeMedia', 'hangUp'),
     forgotten: go('reconnecting', 'closeMedia', 'joinAgain'),
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
+    lapsed: go('negotiating', 'join'), // the server keeps a place for 30 s, so it is not asked often
     mediaConnected: go('playing'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
     incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
@@ -149,8 +151,10 @@ export function refusal(code) {
  * pictures may well arrive. Every other reason comes from a member, or before there is media.
  *
  * @param {string} reason
+ * @param {boolean} offered whether there was something to offer; else its end is nobody's fault
  * @returns {Event}
  */
-export function ending(reason) {
+export function ending(reason, offered = true) {
+  if (reason === 'offer_timeout' && !offered) return 'lapsed';
   return reason === 'camera_gone' ? 'forgotten' : 'sessionEnded';
 }

@@ -32,7 +32,7 @@ export const NOTHING = Object.freeze({
  */
 export function consequences(from, to, { event, reason }) {
   if (event === 'started') return { reason: null, source: null };
-  if (from === 'ended') return {};
+  if (from === 'ended' || event === 'lapsed') return {};
   if (from === 'waiting' && event === 'refused') return { reason: null };
   if (to === 'waiting') return { source: null, ...(reason && { reason }) };
   if (to === 'playing') return { reason: null, ...(UNHEARD.has(event) && { source: null }) };

@@ -120,7 +120,8 @@ export class Viewer {
     if (message.type === 'answer') this.#session?.answered(message.sdp);
     else if (message.type === 'candidate') this.#session?.candidate(message.candidate);
     else if (message.type === 'end') {
-      this.#happened(ending(message.reason), { code: message.reason, message: message.message });
+      const { reason: code, message: sentence } = message;
+      this.#happened(ending(code, this.#session !== null), { code, message: sentence });
     }
   }
 
@@ -133,7 +134,7 @@ export class Viewer {
 
   /** @param {wire.Refusal} error */
   #refused({ code, message, session, retry_after }) {
-    if (session && session !== this.#session?.id) return;
+    if (session && session !== this.#joined?.session) return;
     const event = refusal(code);
     this.#retryAfter = 1000 * (retry_after ?? 0);
     if (event) this.#happened(event, { code, message });

@@ -129,7 +129,7 @@ const WORDS = {
       : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']),
   waiting: ({ reason }) =>
     say('busy', 'Waiting', (reason && WAITING_AFTER.has(reason.code) && LOSSES[reason.code]) || WAITING),
-  negotiating: (seen) => ofSource(seen) ?? say('busy', 'Connecting', CONNECTING),
+  negotiating: (seen) => ofSource(seen) ?? ofStart(seen),
   playing: (seen) => ofSource(seen) ?? ofPicture(seen),
   reconnecting: (seen) => ofSource(seen) ?? say('warning', 'Reconnecting', ofLoss(seen)),
   ended: ({ reason }) =>
@@ -145,6 +145,13 @@ const WAITING_AFTER = new Set(['camera_stopped', 'camera_gone']);
 
 /** @type {Text} */
 const CONNECTING = ['Connecting to the camera', 'Looking for the shortest way between it and this browser.'];
+
+/** @param {Seen} seen */
+const ofStart = ({ source }) =>
+  source?.state === 'starting' ? say('busy', 'Starting', STARTING) : say('busy', 'Connecting', CONNECTING);
+
+/** @type {Text} */
+const STARTING = ['The camera is starting', 'It has not shown yet what it sends. The picture comes by itself.'];
 
 /** @param {Seen} seen @returns {Words | null} */
 function ofSource({ source }) {

@@ -8,7 +8,7 @@ const HAS_MEDIA = new Set(['negotiating', 'playing']);
 const PAIRS = STATES.flatMap((state) => EVENTS.map((event) => ({ state, event, ...step(state, event) })));
 
 test('every pair of state and event leads to a state, with effects that exist', () => {
-  assert.equal(PAIRS.length, 7 * 16);
+  assert.equal(PAIRS.length, 7 * 17);
   for (const { to, effects } of PAIRS) {
     assert.ok(STATES.includes(to));
     for (const effect of effects) assert.ok(EFFECTS.includes(effect), effect);
@@ -54,6 +54,12 @@ test('a camera that is gone to the server ends nothing that runs', () => {
   for (const reason of ['camera_stopped', 'format_changed', 'media_lost', 'a_reason_of_the_future']) {
     assert.equal(step('playing', ending(reason)).to, 'reconnecting');
   }
+});
+
+test('a place that lapses while there is nothing to offer is asked for again; others end', () => {
+  assert.deepEqual(step('negotiating', ending('offer_timeout', false)), { to: 'negotiating', effects: ['join'] });
+  assert.equal(step('negotiating', ending('offer_timeout')).to, 'reconnecting');
+  assert.equal(step('negotiating', ending('camera_stopped', false)).to, 'reconnecting');
 });
 
 test('whoever stops is idle, and nothing is left running', () => {

@@ -322,6 +322,32 @@ scene('a browser without H.264 waits for a camera that has not shown itself', as
   assert.deepEqual([it.state, world.peers.length, world.peer.channels.length], ['negotiating', 1, 1]);
 });
 
+scene('whoever waits for a camera without a session keeps the place, and the words', async (it, world) => {
+  world.codecs = [{ mimeType: 'video/VP8' }];
+  const source = { type: 'source', state: 'lost', code: 'source_unreachable', message: 'Nothing answers.' };
+  await it.join();
+  const told = [];
+  it.viewer.face.changed = ({ state, reason }) => told.push([state, reason]);
+  for (const session of ['s1', 's2', 's3']) {
+    await it.says({ ...SESSION, session, source });
+    await it.says({ type: 'end', session, reason: 'offer_timeout' });
+    assert.equal(world.socket.said.at(-1), 'join');
+  }
+  assert.deepEqual(told.filter(([state, reason]) => state !== 'negotiating' || reason), []);
+  assert.equal(world.sockets.length, 1);
+});
+
+scene('a place that the server forgot is asked for anew, also by who has nothing to offer yet', async (it, world) => {
+  world.codecs = [{ mimeType: 'video/VP8' }];
+  await it.join();
+  await it.says({ ...SESSION, source: { type: 'source', state: 'starting' } });
+  await it.says({ type: 'error', code: 'session_unknown', message: '?', session: 'another' });
+  assert.equal(it.state, 'negotiating');
+  await it.says({ type: 'error', code: 'session_unknown', message: '?', session: 's1' });
+  await world.pass(0);
+  assert.deepEqual([it.state, world.socket.said.at(-1)], ['reconnecting', 'join']);
+});
+
 scene('a session whose leg the camera gave up is joined anew, over another one', async (it, world) => {
   world.playsFmp4();
   await it.play();

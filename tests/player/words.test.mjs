@@ -95,6 +95,13 @@ test('waiting says why when the camera was stopped', () => {
   assert.equal(waiting('camera_stopped'), 'The camera was stopped');
 });
 
+test('a camera that has not shown what it sends is said to be starting, whatever was before', () => {
+  const source = { state: 'starting', code: null, message: '', tracks: [], legs: ['rtp'] };
+  const seen = { ...VIEW, state: 'negotiating', picture: false, reason: { code: 'media_lost', message: '' } };
+  assert.equal(describe({ ...seen, source }).title, 'The camera is starting');
+  assert.equal(describe({ ...seen, source: { ...source, state: 'live' } }).chip, 'Connecting');
+});
+
 test('a connection without pictures is not called live', () => {
   for (const facts of [{ stalled: true }, { picture: false }, { picture: false, stalled: true }, { paused: true }]) {
     assert.notEqual(describe({ ...VIEW, ...facts }).tone, 'live', JSON.stringify(facts));
