@@ -7,10 +7,9 @@ was lost is made anew from the burst, which all viewers' histories share.
 import functools
 import struct
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pylibsrtp
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
@@ -18,12 +17,10 @@ from pylibsrtp import Session
 
 from publisher.media.packets import SECOND
 from publisher.media.rtp import BURST_BYTES, Burst
+from publisher.rtc.history import History, RepairBudget, Sent
 from publisher.rtc.path import Path
 
-HISTORY_SECONDS: Final = 2.0
-HISTORY_BYTES: Final = 4 * 1024 * 1024  # 2 s at 16 Mbit/s
-REPAIR_BYTES: Final = 512 * 1024  # resent at once: more than an IDR of 1080p at 8 Mbit/s
-REPAIR_RATE: Final = 256 * 1024  # bytes/s beyond that: a fifth of 10 Mbit/s, or all of 2 Mbit/s
+MOST_NAMED: Final = 1024  # packets that one NACK may name: more than an IDR has
 REPEATABLE: Final = 1000  # packets: aiortc's window is 1024, and libsrtp refuses what is older
 _ABS_SEND_TIME_RATE: Final = 1 << 18  # Hz, of 24 bits
 _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
@@ -90,13 +87,6 @@ class Parameters:
     repair_sequence: int = 0
 
 
-class _Sent(NamedTuple):
-    sequence: int  # of the first packet
-    timestamp: int
-    at: float
-    burst: Burst
-
-
 class RtpStream:
     """Sends bursts through a path, and packets of them again."""
 
@@ -112,20 +102,18 @@ class RtpStream:
         self._first = _VERSION | _EXTENSION * bool(len(extensions))
         self._rtx = parameters.repair_payload_type is not None
         self._header = struct.Struct(f"!BBHII{len(extensions)}s")
-        self._sequence = parameters.sequence
+        self._count = 0  # packets that have a number
         self._repair_sequence = parameters.repair_sequence
         self._last_ticks: int | None = None
-        self._history: deque[_Sent] = deque()
-        self._history_bytes = 0
-        self._repair = REPAIR_BYTES
-        self._repaired_at = 0.0
+        self._history = History()
+        self._budget = RepairBudget()
         self.head = self._header.size
         self.tag = tag
         self.sent_pts: int | None = None
         self.packets = 0
         self.octets = 0  # of payload
         self.repaired = 0
-        self.unrepaired = 0  # too old, or too many
+        self.unrepaired = 0  # packets that were asked for: too old, or too many
         self.unencrypted = 0  # bursts and packets that libsrtp refused; none of them was sent
 
     def use(self, pts: int) -> int:
@@ -150,29 +138,26 @@ class RtpStream:
     def send(self, burst: Burst, timestamp: int) -> bool:
         """Sends all packets of the burst; False if they are lost."""
         now = time.time()
-        sequence = self._sequence
-        self._sequence = (sequence + len(burst.packets)) & 0xFFFF
+        first, self._count = self._count, self._count + len(burst.packets)
         # Numbers are never used twice, also when nothing was sent: the cipher's nonce is made of
         # them. What is asked for of such a burst is not worth repairing: a key frame comes next.
-        if not self._protect(burst, sequence, timestamp, self._extensions.at(now)):
+        if not self._protect(burst, first, timestamp, self._extensions.at(now)):
             self.unencrypted += 1
             return False
         if not self._path.send(self._work.buffer[: len(burst.data)], burst.size):
             return False
-        self._remember(_Sent(sequence, timestamp, now, burst))
+        self._history.add(Sent(first, timestamp, now, burst))
         self.packets += len(burst.packets)
         self.octets += burst.octets
         return True
 
-    def _protect(self, burst: Burst, sequence: int, timestamp: int, extensions: bytes) -> bool:
+    def _protect(self, burst: Burst, count: int, timestamp: int, extensions: bytes) -> bool:
         # The hot loop: about a microsecond a packet, and most of it is the cipher's.
         pack_into, protect, context = self._header.pack_into, _lib.srtp_protect, self._context
         memory, buffer, size = self._work.memory, self._work.buffer, self._work.length
-        first, payload_type, ssrc = (
-            self._first,
-            self._parameters.payload_type,
-            self._parameters.ssrc,
-        )
+        p = self._parameters
+        first, payload_type, ssrc = self._first, p.payload_type, p.ssrc
+        sequence = (p.sequence + count) & 0xFFFF
         buffer[: len(burst.data)] = burst.data
         for offset, length, marker in burst.packets:
             pack_into(
@@ -185,45 +170,33 @@ class RtpStream:
             sequence = (sequence + 1) & 0xFFFF
         return True
 
-    def _remember(self, sent: _Sent) -> None:
-        history = self._history
-        history.append(sent)
-        self._history_bytes += len(sent.burst.data)
-        while (
-            self._history_bytes > HISTORY_BYTES or sent.at - history[0].at > HISTORY_SECONDS
-        ) and len(history) > 1:
-            self._history_bytes -= len(history.popleft().burst.data)
-
     # ── retransmission ───────────────────────────────────────────────────────────────────────
 
-    def resend(self, sequences: Iterable[int]) -> None:
+    def resend(self, sequences: Sequence[int]) -> None:
         """Sends these packets again, as RTX (RFC 4588) where that was negotiated.
 
         Numbers count modulo 65536: aiortc names 65536 where a NACK's mask reaches beyond 65535.
         """
         now = time.time()
-        grown = self._repair + (now - self._repaired_at) * REPAIR_RATE
-        self._repair = int(max(0, min(REPAIR_BYTES, grown)))
-        self._repaired_at = now
-        for number in sequences:
-            sequence = number & 0xFFFF
-            sent = self._find(sequence)
-            if sent is None or self._repair < sent.burst.size:
-                self.unrepaired += 1
-            else:
-                self._repair -= sent.burst.size
-                self._resend(sequence, sent, now)
+        before = self.repaired
+        for sequence in sequences[:MOST_NAMED]:
+            count = self._count_of(sequence)
+            sent = self._history.find(count)
+            if sent is None:
+                continue
+            if not self._budget.spend(sent.burst.size) or not self._resend(count, sent, now):
+                break
+            self.repaired += 1
+        self.unrepaired += len(sequences) - (self.repaired - before)
 
-    def _find(self, sequence: int) -> _Sent | None:
-        if not self._rtx and (self._sequence - sequence) & 0xFFFF > REPEATABLE:
-            return None
-        for sent in reversed(self._history):
-            if (sequence - sent.sequence) & 0xFFFF < len(sent.burst.packets):
-                return sent
-        return None
+    def _count_of(self, sequence: int) -> int:
+        """Of the newest packet with this number; negative where nothing can be had."""
+        age = (self._parameters.sequence + self._count - sequence) & 0xFFFF
+        return -1 if age > REPEATABLE and not self._rtx else self._count - age
 
-    def _resend(self, sequence: int, sent: _Sent, now: float) -> None:
-        index = (sequence - sent.sequence) & 0xFFFF
+    def _resend(self, count: int, sent: Sent, now: float) -> bool:
+        index = count - sent.first
+        sequence = (self._parameters.sequence + count) & 0xFFFF
         marker = sent.burst.packets[index].marker
         again = self._rtx_header if self._rtx else self._same_header
         packet = again(sequence, marker, sent, now) + sent.burst.payload(index)
@@ -232,11 +205,10 @@ class RtpStream:
         work.length[0] = len(packet)
         if _lib.srtp_protect(self._context, work.memory, work.length):
             self.unencrypted += 1
-            return
-        self._path.send(work.buffer[: work.length[0]], work.length[0])
-        self.repaired += 1
+            return False
+        return self._path.send(work.buffer[: work.length[0]], work.length[0])
 
-    def _same_header(self, sequence: int, marker: int, sent: _Sent, _now: float) -> bytes:
+    def _same_header(self, sequence: int, marker: int, sent: Sent, _now: float) -> bytes:
         """As it was, to the bit: another packet under the same nonce would betray the cipher's key.
 
         (RFC 7714 §8.4: two texts under one nonce let anybody forge packets.)
@@ -246,7 +218,7 @@ class RtpStream:
         header = (self._first, p.payload_type | marker, sequence, sent.timestamp, p.ssrc)
         return self._header.pack(*header, extensions)
 
-    def _rtx_header(self, sequence: int, marker: int, sent: _Sent, now: float) -> bytes:
+    def _rtx_header(self, sequence: int, marker: int, sent: Sent, now: float) -> bytes:
         """A new number, and the old one before the payload (RFC 4588 §4)."""
         p = self._parameters
         number = self._repair_sequence

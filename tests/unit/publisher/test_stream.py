@@ -11,7 +11,7 @@ from aiortc.rtp import RTCP_RTPFB_NACK, HeaderExtensionsMap, RtcpRtpfbPacket, Rt
 from pylibsrtp import Policy, Session
 
 from publisher.media.rtp import Burst
-from publisher.rtc import private, selftest, stream
+from publisher.rtc import history, private, selftest, stream
 from publisher.rtc.path import Path
 from publisher.rtc.sender import CameraSender, DirectSender
 from publisher.rtc.stream import Extensions, Parameters, RtpStream
@@ -119,7 +119,7 @@ def test_what_the_cipher_refuses_is_never_sent() -> None:
     rig.stream.resend([65_534])
     assert not rig.wire.packets
     assert (rig.stream.repaired, rig.stream.unrepaired) == (0, 1)
-    rig.stream._sequence = 65_534
+    rig.stream._count = 0
     assert not rig.send(b"secret")
     assert not rig.wire.packets
     assert rig.stream.unencrypted == 1
@@ -129,7 +129,7 @@ def test_what_was_never_sent_or_is_too_old_is_counted(monkeypatch: pytest.Monkey
     rig = Rig()
     rig.send(b"ab")
     rig.stream.resend([9])
-    monkeypatch.setattr(stream, "HISTORY_BYTES", 1)
+    monkeypatch.setattr(history, "HISTORY_BYTES", 1)
     rig.send(b"cd")
     rig.received()
     rig.stream.resend([65_534, 65_535])
@@ -142,9 +142,48 @@ def test_who_asks_for_everything_again_gets_only_so_much() -> None:
     payload = bytes(1000)
     rig.send(*[payload] * 30)
     for _ in range(40):
-        rig.stream.resend((65_534 + step) & 0xFFFF for step in range(30))
-    assert rig.stream.unrepaired
-    assert rig.stream.repaired * 1000 < 2 * stream.REPAIR_BYTES
+        rig.stream.resend([(65_534 + step) & 0xFFFF for step in range(30)])
+    assert rig.stream.repaired + rig.stream.unrepaired == 40 * 30
+    assert history.REPAIR_BYTES / 2 < rig.stream.repaired * 1000 < 2 * history.REPAIR_BYTES
+
+
+def test_a_request_for_everything_costs_no_more_than_the_packets_it_may_name() -> None:
+    rig = Rig()
+    for _ in range(3):
+        rig.send(b"ab", b"cd")
+    looked: list[int] = []
+    find = rig.stream._history.find
+
+    def look(count: int) -> history.Sent | None:
+        looked.append(count)
+        return find(count)
+
+    rig.stream._history.find = look  # type: ignore[method-assign]
+    rig.stream.resend(range(65_536))
+    assert len(looked) == stream.MOST_NAMED
+    assert rig.stream.repaired + rig.stream.unrepaired == 65_536
+
+
+def test_who_may_have_no_more_is_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "REPAIR_BYTES", 0)
+    rig = Rig()
+    rig.send(b"ab", b"cd")
+    rig.received()
+    rig.stream.resend([65_534, 65_535])
+    assert not rig.received()
+    assert rig.stream.unrepaired == 2
+
+
+def test_a_packet_is_found_among_many_bursts() -> None:
+    kept = history.History()
+    for first in range(0, 300, 3):
+        burst = Burst([b"a"] * (3 if first % 2 else 2), 0, 0, last=True)
+        kept.add(history.Sent(first, 0, 0.0, burst))
+    for count in range(-1, 301):
+        sent = kept.find(count)
+        first = count - count % 3
+        there = 0 <= count < 300 and count % 3 < (3 if first % 2 else 2)
+        assert (sent.first if sent else None) == (first if there else None)
 
 
 def test_numbers_of_what_was_refused_are_never_used_again() -> None:
@@ -205,10 +244,8 @@ def test_a_cipher_without_its_hidden_binding_closes_our_road(
 def test_bytes_that_aiortc_would_not_send_close_our_road(monkeypatch: pytest.MonkeyPatch) -> None:
     stock: Any = RtpStream._protect
 
-    def twist(
-        self: RtpStream, burst: Burst, sequence: int, timestamp: int, extensions: bytes
-    ) -> bool:
-        return bool(stock(self, burst, sequence, timestamp + 1, extensions))
+    def twist(self: RtpStream, burst: Burst, count: int, timestamp: int, extensions: bytes) -> bool:
+        return bool(stock(self, burst, count, timestamp + 1, extensions))
 
     monkeypatch.setattr(RtpStream, "_protect", twist)
     assert private.sender_type() is CameraSender
