@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from publisher.errors import SignallingError, SourceError, UnplayableError
 from publisher.media.format import Format
 from publisher.media.outlets import Outlets, Transcode
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 SOURCE_BACKOFF = (0.3, 1.5)  # seconds: a camera that returns is live again within three seconds
 LOCKOUT_SECONDS = 30.0  # many cameras lock out who keeps trying a wrong password
 UNPLAYABLE_SECONDS = 5.0  # somebody is perhaps just changing the camera's settings
+
+_RTP: tuple[str, ...] = (Delivery.RTP,)  # what every camera has that was not seen yet
+_AAC_FIRST: tuple[str, ...] = (Delivery.FMP4, Delivery.RTP)
 
 _DEFECT = Source(
     state=SourceState.LOST,
@@ -56,7 +61,7 @@ class Camera:
         rtp, fmp4 = self._outlets.rtp, self._outlets.fmp4
         self._viewers = Viewers(rtp, fmp4, self._send, most_viewers)
         self._broadcast = Broadcast(endpoint, rtp) if endpoint else None
-        self._source = Source(state=SourceState.STARTING)
+        self._source = Source(state=SourceState.STARTING, legs=_AAC_FIRST if aac_first else _RTP)
         self._room = place and RoomKeeper(
             place,
             self._viewers,
@@ -133,6 +138,9 @@ class Camera:
         self._say(_live(rtp, aac_first=aac_first))
 
     def _say(self, source: Source) -> None:
+        if source.state != SourceState.LIVE:
+            # Who comes now shall begin with what most likely is right.
+            source = msgspec.structs.replace(source, legs=self._source.legs)
         if source == self._source:
             return
         self._source = source
@@ -153,9 +161,8 @@ class Camera:
 
 def _live(media: Format, *, aac_first: bool) -> Source:
     """With the ways in which viewers can have the stream; an obstacle leaves one of them."""
-    legs: tuple[str, ...] = (Delivery.RTP, Delivery.FMP4)
     if media.obstacle is None:
-        legs = legs[::-1] if aac_first else legs
+        legs = _AAC_FIRST if aac_first else _AAC_FIRST[::-1]
         return Source(state=SourceState.LIVE, tracks=media.tracks, legs=legs)
     return Source(
         state=SourceState.LIVE,
