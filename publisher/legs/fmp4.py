@@ -65,6 +65,10 @@ class Fmp4Leg:
 
     put_video = put_audio = put_aac = put
 
+    def fail(self) -> None:
+        """From the fan-out."""
+        self.peer.hang_up()
+
     @property
     def losses(self) -> str:
         """What did not reach the viewer, in words; empty when all did."""

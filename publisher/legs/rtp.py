@@ -107,6 +107,10 @@ class RtpLeg:
     def put_aac(self, frame: AacFrame) -> None:
         """From the fan-out; RTP has no payload for it that browsers know."""
 
+    def fail(self) -> None:
+        """From the fan-out."""
+        self.peer.hang_up()
+
     @property
     def losses(self) -> str:
         """What did not reach the viewer, in words; empty when all did."""

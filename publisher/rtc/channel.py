@@ -10,6 +10,7 @@ from aiortc import RTCDataChannel
 
 logger = logging.getLogger(__name__)
 
+SMALLEST_LIMIT = 1024  # bytes of a message that a viewer must take: what is said about the stream
 MESSAGE_BYTES = 16 * 1024  # which every browser takes in one piece (RFC 8831 §6.6)
 # What waits in aiortc before a slow network: it delays a key frame that comes to the rescue, so it
 # is just enough to keep the network busy until there is room again.
@@ -21,6 +22,9 @@ class Channel:
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
+        # 0 means any (RFC 8841 §6.1); aiortc raises where a message is larger.
+        limit = channel.transport._remote_max_message_size or MESSAGE_BYTES  # noqa: SLF001
+        self._message_bytes = min(limit, MESSAGE_BYTES)
         channel.bufferedAmountLowThreshold = ROOM_BYTES // 2
 
     def watch(
@@ -54,8 +58,9 @@ class Channel:
         if isinstance(message, str):
             self._channel.send(message)
             return
-        for begin in range(0, len(message), MESSAGE_BYTES):
-            self._channel.send(message[begin : begin + MESSAGE_BYTES])
+        size = self._message_bytes
+        for begin in range(0, len(message), size):
+            self._channel.send(message[begin : begin + size])
 
 
 class ChannelDoor:

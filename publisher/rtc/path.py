@@ -45,6 +45,7 @@ class Path:
         self._ice = ice
         self._pair: CandidatePair | None = None
         self._way: Way | None = None
+        self._closed = False
         self.refused = 0  # bursts
 
     @property
@@ -55,9 +56,11 @@ class Path:
 
     def send(self, packets: memoryview, size: int) -> bool:
         """Sends packets of this size, the last perhaps shorter; False if they are lost."""
-        way = self._current()
-        if way is not None:
-            with suppress(OSError):  # the socket is full, or there is no route any more
+        with suppress(
+            OSError
+        ):  # the socket is full, or gone; or no route, or no descriptor is left
+            way = self._current()
+            if way is not None:
                 way.send(packets, size)
                 return True
         self.refused += 1
@@ -66,13 +69,18 @@ class Path:
     def _current(self) -> Way | None:
         pair = self._ice._nominated.get(_COMPONENT)  # noqa: SLF001
         if pair is not self._pair:
-            self.close()
-            self._pair = pair
-            self._way = _way(pair) if pair else None
+            self._let_go()
+            if pair is not None and not self._closed:
+                self._way = _way(pair)
+                self._pair = pair
         return self._way
 
     def close(self) -> None:
-        """Lets go of the socket; idempotent."""
+        """Lets go of the socket for good; idempotent."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         way, self._way, self._pair = self._way, None, None
         if way is not None:
             way.close()
@@ -148,7 +156,9 @@ class Relay:
         return bool(self._turn.transport.get_write_buffer_size() > RELAY_BYTES)
 
     def send(self, packets: memoryview, size: int) -> None:
-        """Sends packets of this size, the last perhaps shorter. Raises BlockingIOError."""
+        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
+        if self._turn.transport.is_closing():  # event loops differ in what writing to it does
+            raise ConnectionError
         if self.full:
             raise BlockingIOError
         channel = self._bound_channel()

@@ -23,7 +23,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from publisher.errors import PublisherError
 from publisher.rtc import private, sdp
-from publisher.rtc.channel import ChannelDoor
+from publisher.rtc.channel import SMALLEST_LIMIT, ChannelDoor
 from publisher.rtc.path import Path
 from publisher.rtc.sender import CameraSender, DirectSender
 from rendezvous.wire.messages import SDP_BYTES, IceCandidate, IcePolicy, IceServer
@@ -62,6 +62,7 @@ class Peer:
         self._wanted: list[tuple[MediaStreamTrack, Sequence[str]]] = []
         self._senders: list[CameraSender] = []
         self._by_channel = False
+        self._ending: asyncio.Task[None] | None = None
         self._heard = time.monotonic()
         self._watched = False
 
@@ -115,6 +116,12 @@ class Peer:
                 "offer_refused",
                 "This browser does not offer H.264, which the camera sends.",
                 "Use Chrome, Edge or Safari, or give Firefox its OpenH264 plugin.",
+            )
+        if self._by_channel and not sdp.message_limit(offer) >= SMALLEST_LIMIT:
+            raise OfferRefusedError(
+                "offer_refused",
+                "This viewer takes only tiny messages, and the picture comes in larger ones.",
+                f"Announce a max-message-size of at least {SMALLEST_LIMIT} bytes.",
             )
         try:
             answer = await self._answer(sdp.for_answering(offer))
@@ -207,14 +214,20 @@ class Peer:
         except (ValueError, AssertionError, IndexError, InvalidStateError) as error:
             logger.debug("candidate left out: %r", error)
 
+    def hang_up(self) -> None:
+        """Ends it from where nobody can wait; ``on_state`` says when it has ended."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self.close())
+
     async def close(self) -> None:
         """Ends it; idempotent. Never takes long, whatever the network does."""
         try:
             await asyncio.wait_for(self._connection.close(), CLOSE_SECONDS)
         except TimeoutError:
             logger.warning("A peer connection did not close in %.0f s.", CLOSE_SECONDS)
-        if self._path:
-            self._path.close()
+        finally:
+            if self._path:
+                self._path.close()
 
     def _note_life(self) -> None:
         self._heard = time.monotonic()

@@ -1,9 +1,13 @@
 """The little we read and change in session descriptions (RFC 8866), as text."""
 
 import re
+from math import inf
+from typing import Final
 
 _MDNS = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ \S+\.local .*\r?\n", re.MULTILINE)
 _COMPLETE = re.compile(r"^a=end-of-candidates\s*?\r?\n", re.MULTILINE)
+_MESSAGE_LIMIT = re.compile(r"^a=max-message-size:(\d{1,18})\s*$", re.MULTILINE)
+_DEFAULT_MESSAGE_LIMIT: Final = 64 * 1024
 _H264 = re.compile(r"^a=rtpmap:\d+ H264/90000\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -37,6 +41,12 @@ def has_section(sdp: str, kind: str) -> bool:
 def asks_for_channel(sdp: str) -> bool:
     """Whether the offerer wants no media but a data channel (RFC 8841), as on the fMP4 leg."""
     return has_section(sdp, "application") and not has_section(sdp, "video")
+
+
+def message_limit(sdp: str) -> float:
+    """Bytes that the peer takes in one message of a data channel (RFC 8841 §6.1)."""
+    found = _MESSAGE_LIMIT.search(sdp)
+    return (int(found[1]) or inf) if found else _DEFAULT_MESSAGE_LIMIT
 
 
 def has_h264(sdp: str) -> bool:

@@ -206,6 +206,23 @@ async def test_a_path_that_takes_nothing_costs_its_viewer_pictures_and_nobody_el
         assert nals(camera.sent)[-len(again) :] == again
 
 
+async def test_a_leg_that_fails_ends_its_session_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = Camera()
+    camera.publish(1)
+    async with watched(camera) as (failing, _), watched(camera) as (_, receiver):
+
+        def fail(_: AccessUnit) -> None:
+            raise RuntimeError("something new")
+
+        monkeypatch.setattr(failing, "put_video", fail)
+        camera.publish(2)
+        await until(lambda: failing.peer.state == "closed")
+        await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
+    assert "something new" in caplog.text
+
+
 async def test_without_segmentation_by_the_kernel_packets_leave_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

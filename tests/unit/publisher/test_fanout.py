@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from publisher.media.fanout import FanOut
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.gop import GopCache
@@ -24,8 +26,12 @@ class Viewer:
         self.pictures: list[int] = []
         self.sounds: list[int] = []
         self.frames: list[int] = []
+        self.broken = False
+        self.failed = 0
 
     def put_video(self, unit: AccessUnit) -> None:
+        if self.broken:
+            raise RuntimeError("no")
         self.pictures.append(unit.pts)
 
     def put_audio(self, block: AudioBlock) -> None:
@@ -33,6 +39,9 @@ class Viewer:
 
     def put_aac(self, frame: AacFrame) -> None:
         self.frames.append(frame.pts)
+
+    def fail(self) -> None:
+        self.failed += 1
 
 
 def test_a_viewer_that_joins_late_gets_the_gop_from_its_idr() -> None:
@@ -55,6 +64,44 @@ def test_who_has_left_gets_nothing() -> None:
     fan_out.publish(unit(0, key=True))
     assert viewer.pictures == []
     assert len(fan_out) == 0
+
+
+def test_who_fails_is_dropped_and_told_and_the_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fan_out, viewers = FanOut(), [Viewer(), Viewer(), Viewer()]
+    for viewer in viewers:
+        fan_out.subscribe(viewer)
+    viewers[1].broken = True
+    for number in range(3):
+        fan_out.publish(unit(number, key=number == 0))
+    assert [viewer.pictures for viewer in viewers] == [[0, 1, 2], [], [0, 1, 2]]
+    assert [viewer.failed for viewer in viewers] == [0, 1, 0]
+    assert len(fan_out) == 2
+    assert "its session ends" in caplog.text
+
+
+def test_who_fails_at_the_cached_gop_never_becomes_a_subscriber() -> None:
+    fan_out, viewer = FanOut(), Viewer()
+    fan_out.publish(unit(0, key=True))
+    fan_out.publish(unit(1))
+    viewer.broken = True
+    fan_out.subscribe(viewer)
+    assert (viewer.failed, len(fan_out)) == (1, 0)
+
+
+def test_who_leaves_while_it_is_given_something_harms_nobody() -> None:
+    fan_out, other = FanOut(), Viewer()
+
+    class Leaver(Viewer):
+        def put_video(self, _unit: AccessUnit) -> None:
+            fan_out.unsubscribe(self)
+
+    for viewer in (Leaver(), other, Leaver()):
+        fan_out.subscribe(viewer)
+    fan_out.publish(unit(0, key=True))
+    assert other.pictures == [0]
+    assert len(fan_out) == 1
 
 
 def test_a_gop_over_its_bounds_is_given_up_until_the_next_idr() -> None:

@@ -39,6 +39,9 @@ class Viewer:
     def put_aac(self, frame: AacFrame) -> None:
         self.sounds.append(frame)
 
+    def fail(self) -> None:
+        raise AssertionError
+
 
 class Camera:
     """Outlets, and a Motion JPEG camera at them."""

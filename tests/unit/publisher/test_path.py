@@ -1,6 +1,7 @@
 """A path says when it is full, in time, and never sends where its address has gone."""
 
 import errno
+import os
 import socket
 import struct
 import time
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from publisher.rtc.path import RELAY_BYTES, Direct, Path, Relay
+from tests.support import processes
 
 PACKETS = memoryview(b"a" * 10 + b"b" * 10 + b"c" * 4)
 ADDRESS = ("127.0.0.1", 5000)
@@ -23,7 +25,10 @@ class Turn:
         self.channel_refresh_at = {0x4000: time.time() + 60}
         self.sent: list[bytes] = []
         self.waiting = waiting
-        self.transport = SimpleNamespace(get_write_buffer_size=lambda: self.waiting)
+        self.closing = False
+        self.transport = SimpleNamespace(
+            get_write_buffer_size=lambda: self.waiting, is_closing=lambda: self.closing
+        )
 
     def _send(self, data: bytes) -> None:
         self.sent.append(data)
@@ -80,6 +85,16 @@ def test_a_relay_whose_server_does_not_keep_up_is_full() -> None:
     turn.waiting = RELAY_BYTES
     way.send(PACKETS, 10)
     assert len(turn.sent) == 3
+
+
+def test_a_relay_whose_server_has_gone_says_so() -> None:
+    """Writing to its transport would raise one thing on asyncio and another on uvloop."""
+    turn = Turn()
+    turn.closing = True
+    way, transport = relay(turn)
+    with pytest.raises(ConnectionError):
+        way.send(PACKETS, 10)
+    assert not turn.sent + transport.sent
 
 
 class Stubborn:
@@ -152,5 +167,35 @@ def test_a_path_follows_the_pair_that_is_nominated_and_loses_what_has_no_pair(
     ice._nominated.clear()
     assert not path.send(PACKETS, 10)
     assert path.refused == 2
+
+
+def nominated(udp: socket.socket) -> Any:
+    """ICE with a pair over this socket."""
+    protocol = SimpleNamespace(transport=SimpleNamespace(get_extra_info=lambda _: udp))
+    pair = SimpleNamespace(protocol=protocol, remote_addr=ADDRESS)
+    return SimpleNamespace(_nominated={1: pair})
+
+
+def test_a_path_that_is_closed_stays_closed(udp: socket.socket) -> None:
+    path = Path(nominated(udp))
+    assert path.send(PACKETS, 10)
     path.close()
+    path.close()
+    before = processes.sockets(os.getpid())
+    assert not path.send(PACKETS, 10)
+    assert processes.sockets(os.getpid()) == before
+
+
+def test_a_socket_that_cannot_be_had_costs_only_what_was_to_be_sent(
+    udp: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(nominated(udp))
+
+    def fail(_: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", fail)
+        assert not path.send(PACKETS, 10)
+    assert path.send(PACKETS, 10)
     path.close()
