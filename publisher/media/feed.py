@@ -7,8 +7,10 @@ before it is worth nothing; only that leg, and every loss is counted.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import inf
 
 from publisher.media.gop import MAX_BYTES, MAX_FRAMES
+from publisher.media.packets import SECOND
 from publisher.media.units import AccessUnit, AudioBlock
 
 LIVE_FRAMES = 60  # on top of a whole cached GOP: two seconds that a leg may be behind
@@ -72,6 +74,12 @@ class VideoFeed:
             self._ready.clear()
             await self._ready.wait()
         return unit
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second of the stream that waits; infinite where too little does to tell."""
+        span = self._units[-1].pts - self._units[0].pts if self._units else 0
+        return self._bytes * SECOND / span if span > 0 else inf
 
     def __len__(self) -> int:
         return len(self._units)

@@ -1,18 +1,49 @@
 """What leaves when: live pictures at once, a backlog in portions.
 
 There is no task and no timer while a viewer is live: publishing a picture sends it. Only a cached
-GOP and large IDRs leave in portions, or they would overrun the receiver's socket.
+GOP and large IDRs leave in portions, or they would overrun the receiver's socket. Where a path is
+full the rest waits for it, encrypted as it is.
 """
 
 import asyncio
 from collections import deque
+from math import inf
 from typing import Final
 
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.rtp import BURST_BYTES, Burst, Packetiser
-from publisher.rtc.stream import RtpStream
+from publisher.rtc.stream import Outcome, RtpStream
 
 PAUSE_SECONDS: Final = 0.004  # after each 32 KiB: 65 Mbit/s, two megabytes in a quarter of a second
+REFUSAL_SECONDS: Final = 0.5  # of a path that stays full: then it is late enough for a new start
+BACKLOG: Final = 5  # pictures that wait; fewer do behind a large IDR of a live stream
+_HEADROOM: Final = 2.0  # an estimate grows with what is sent, not before
+
+
+class Portion:
+    """At most 32 KiB leave until there was a pause, so in no pause's time more than that."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._last = -inf
+
+    def take(self, size: int, rate: float, now: float) -> float:
+        """Seconds until so many bytes may leave; when 0 they do, and it is noted.
+
+        ``rate`` is in bytes/s, ``now`` in seconds. A pause has no shorter time than a portion.
+        """
+        pause = max(PAUSE_SECONDS, self._bytes / rate)
+        if now - self._last >= pause:
+            self.renew()
+        if self._bytes and self._bytes + size > BURST_BYTES:
+            return self._last + pause - now
+        self._bytes += size
+        self._last = now
+        return 0.0
+
+    def renew(self) -> None:
+        """The pause is over."""
+        self._bytes = 0
 
 
 class VideoPacer:
@@ -22,8 +53,11 @@ class VideoPacer:
         self._feed = feed
         self._stream = stream
         self._packetiser = packetiser
+        self._loop = asyncio.get_running_loop()
         self._bursts: deque[Burst] = deque()  # of the picture that is being sent
         self._timestamp = 0
+        self._portion = Portion()
+        self._full_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         feed.hand_to(self._wake)
 
@@ -37,28 +71,65 @@ class VideoPacer:
         if self._timer is None:
             self._send()
 
-    def _send(self) -> None:
-        self._timer = None
-        left = BURST_BYTES
-        while left > 0 and (burst := self._next()):
-            if not self._stream.send(burst, self._timestamp):
-                self._bursts.clear()
-                self._feed.dropped += 1
-                self._feed.skip()
-            left -= len(burst.data)
-        if self._bursts or len(self._feed):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(PAUSE_SECONDS, self._send)
+    def _renew(self) -> None:
+        self._portion.renew()
+        self._send()
 
-    def _next(self) -> Burst | None:
-        if not self._bursts:
-            unit = self._feed.take()
-            if unit is None:
-                return None
+    def _send(self) -> None:
+        """As much as may leave now; a timer sends the rest."""
+        self._timer = None
+        while self._fill():
+            if self._full_since is None:
+                pause = self._portion.take(len(self._bursts[0].data), self._rate, self._loop.time())
+                if pause > 0:
+                    self._timer = self._loop.call_later(pause, self._renew)
+                    return
+            if self._pass_on() is Outcome.FULL:
+                self._timer = self._loop.call_later(PAUSE_SECONDS, self._send)
+                return
+
+    def _fill(self) -> bool:
+        """Whether there is anything to send."""
+        if not self._bursts and (unit := self._feed.take()):
             stream = self._stream
             self._bursts.extend(self._packetiser.bursts(unit, stream.head, stream.tag))
             self._timestamp = stream.use(unit.pts)
-        return self._bursts.popleft()
+        return bool(self._bursts)
+
+    def _pass_on(self) -> Outcome:
+        if self._full_since is None:
+            outcome = self._stream.send(self._bursts[0], self._timestamp)
+        else:
+            outcome = self._stream.go_on()
+        if outcome is Outcome.FULL and self._has_patience():
+            return outcome
+        self._full_since = None
+        if outcome is Outcome.SENT:
+            self._bursts.popleft()
+            return outcome
+        self._bursts.clear()
+        self._feed.dropped += 1
+        self._feed.skip()
+        return Outcome.LOST
+
+    def _has_patience(self) -> bool:
+        now = self._loop.time()
+        if self._full_since is None:
+            self._full_since = now
+        return now - self._full_since < REFUSAL_SECONDS
+
+    @property
+    def _rate(self) -> float:
+        """Of portions, in bytes/s: what the viewer's path carries, when more than a picture waits.
+
+        Estimates of a calm picture's few bits say little, so it is never less than what the
+        viewer needs to catch up.
+        """
+        most = BURST_BYTES / PAUSE_SECONDS
+        estimate = self._stream.estimate
+        if estimate is None or len(self._feed) < BACKLOG:
+            return most
+        return min(_HEADROOM * max(estimate / 8, self._feed.rate), most)
 
 
 class AudioPacer:
@@ -79,7 +150,7 @@ class AudioPacer:
         while block := self._feed.take():
             timestamp = stream.use(block.pts)
             for burst in self._packetiser.bursts(block, stream.head, stream.tag):
-                self._feed.dropped += not stream.send(burst, timestamp)
+                self._feed.dropped += stream.send(burst, timestamp) is not Outcome.SENT
 
 
 def _ignore() -> None:

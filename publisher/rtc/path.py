@@ -2,7 +2,7 @@
 
 aiortc's own way costs a call chain for each packet, and a task over TURN. Here a burst is one
 system call where the kernel cuts it (UDP_SEGMENT, Linux 4.18), which costs less than half. Nothing
-ever waits: a path that is full says so, and the viewer's stream catches up later.
+ever waits: a path that is full says so, and the pacer comes back with what it did not take.
 """
 
 import errno
@@ -10,7 +10,6 @@ import os
 import socket
 import struct
 import time
-from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from aioice.ice import CandidatePair, Connection
@@ -24,15 +23,18 @@ _COMPONENT: Final = 1  # of RTP; RTCP shares it (RFC 5761)
 _CANNOT_SEGMENT: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE)
 
 
+_FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
+
+
 class Way(Protocol):
     """Where the packets of one candidate pair go."""
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing should be sent now."""
+    def send(self, packets: memoryview, size: int) -> int:
+        """Sends packets of this size, the last perhaps shorter.
 
-    def send(self, packets: memoryview, size: int) -> None:
-        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
+        Returns the bytes of those that it took: not all when it is full. Raises OSError when it
+        is gone.
+        """
 
     def close(self) -> None:
         """Lets go of what it holds; idempotent."""
@@ -46,25 +48,18 @@ class Path:
         self._pair: CandidatePair | None = None
         self._way: Way | None = None
         self._closed = False
-        self.refused = 0  # bursts
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing should be sent now."""
-        way = self._current()
-        return way is None or way.full
+    def send(self, packets: memoryview, size: int) -> int | None:
+        """Sends packets of this size, the last perhaps shorter.
 
-    def send(self, packets: memoryview, size: int) -> bool:
-        """Sends packets of this size, the last perhaps shorter; False if they are lost."""
-        with suppress(
-            OSError
-        ):  # the socket is full, or gone; or no route, or no descriptor is left
+        Returns the bytes of those that it took: not all when it is full for the moment. None says
+        that there is no way: they are lost.
+        """
+        try:
             way = self._current()
-            if way is not None:
-                way.send(packets, size)
-                return True
-        self.refused += 1
-        return False
+            return None if way is None else way.send(packets, size)
+        except OSError:  # no route any more, a socket that is gone, no descriptor for another
+            return None
 
     def _current(self) -> Way | None:
         pair = self._ice._nominated.get(_COMPONENT)  # noqa: SLF001
@@ -96,8 +91,6 @@ def _way(pair: CandidatePair) -> Way:
 class Direct:
     """A UDP socket that the event loop owns as well."""
 
-    full = False  # the kernel says it when it is asked to send
-
     def __init__(self, descriptor: int, address: tuple[str, int]) -> None:
         # Our own descriptor: the loop's may be closed, and its number given away, at any time.
         self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -105,28 +98,28 @@ class Direct:
         self._address = address
         self._segments = _segments(self._socket)
 
-    def send(self, packets: memoryview, size: int) -> None:
-        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
-        if len(packets) <= size:
-            self._socket.sendto(packets, self._address)
-        elif self._segments and len(packets) <= _MOST_SEGMENTS * size:
-            self._send_segmented(packets, size)
-        else:
-            self._send_singly(packets, size)
-
-    def _send_segmented(self, packets: memoryview, size: int) -> None:
-        cut = (socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))
+    def send(self, packets: memoryview, size: int) -> int:
+        """Sends packets of this size, the last perhaps shorter; the bytes taken. Raises OSError."""
+        taken = 0
         try:
-            self._socket.sendmsg((packets,), (cut,), 0, self._address)
+            while taken < len(packets):
+                taken += self._send_some(packets[taken:], size)
         except OSError as error:
-            if error.errno not in _CANNOT_SEGMENT:
+            if error.errno not in _FULL:
                 raise
-            self._segments = False
-            self._send_singly(packets, size)
+        return taken
 
-    def _send_singly(self, packets: memoryview, size: int) -> None:
-        for begin in range(0, len(packets), size):
-            self._socket.sendto(packets[begin : begin + size], self._address)
+    def _send_some(self, packets: memoryview, size: int) -> int:
+        """All where the kernel cuts them, otherwise one."""
+        if self._segments and size < len(packets) <= _MOST_SEGMENTS * size:
+            cut = (socket.SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))
+            try:
+                return self._socket.sendmsg((packets,), (cut,), 0, self._address)
+            except OSError as error:
+                if error.errno not in _CANNOT_SEGMENT:
+                    raise
+                self._segments = False
+        return self._socket.sendto(packets[:size], self._address)
 
     def close(self) -> None:
         """Closes our descriptor."""
@@ -150,17 +143,13 @@ class Relay:
         self._turn: Any = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]  # noqa: SLF001
         self._address = address
 
-    @property
-    def full(self) -> bool:
-        """Whether the server does not keep up: a TCP transport would take everything."""
-        return bool(self._turn.transport.get_write_buffer_size() > RELAY_BYTES)
-
-    def send(self, packets: memoryview, size: int) -> None:
-        """Sends packets of this size, the last perhaps shorter. Raises OSError."""
+    def send(self, packets: memoryview, size: int) -> int:
+        """Sends packets of this size, the last perhaps shorter; the bytes taken. Raises OSError."""
         if self._turn.transport.is_closing():  # event loops differ in what writing to it does
             raise ConnectionError
-        if self.full:
-            raise BlockingIOError
+        # A TCP transport would take everything, however slowly the server does.
+        if self._turn.transport.get_write_buffer_size() > RELAY_BYTES:
+            return 0
         channel = self._bound_channel()
         for begin in range(0, len(packets), size):
             packet = bytes(packets[begin : begin + size])
@@ -168,6 +157,7 @@ class Relay:
                 self._transport.sendto(packet, self._address)
             else:
                 self._turn._send(struct.pack("!HH", channel, len(packet)) + packet)  # noqa: SLF001
+        return len(packets)
 
     def _bound_channel(self) -> int | None:
         """None when it has to be bound first, or again: then aioice sends, and binds."""

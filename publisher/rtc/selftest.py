@@ -77,11 +77,11 @@ class _Wire(Path):
     def __init__(self) -> None:
         self.packets: list[bytes] = []
 
-    def send(self, packets: memoryview, size: int) -> bool:
+    def send(self, packets: memoryview, size: int) -> int:
         self.packets += [
             bytes(packets[begin : begin + size]) for begin in range(0, len(packets), size)
         ]
-        return True
+        return len(packets)
 
 
 def _check_profile(profile: int, key: bytes, tag: int) -> None:

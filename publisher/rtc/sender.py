@@ -157,6 +157,11 @@ class DirectSender(CameraSender):
         tag = TAG_BYTES[dtls._ssl.get_selected_srtp_profile()]  # noqa: SLF001
         return RtpStream(path, dtls._tx_srtp, tag, extensions, parameters)  # noqa: SLF001
 
+    def _note_estimate(self, fci: bytes) -> None:
+        super()._note_estimate(fci)
+        if self.stream:
+            self.stream.estimate = self.estimate
+
     async def _repair(self, packet: RtcpRtpfbPacket) -> None:
         if self.stream:
             self.stream.resend(packet.lost)

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final
 
 import pylibsrtp
@@ -87,6 +88,14 @@ class Parameters:
     repair_sequence: int = 0
 
 
+class Outcome(Enum):
+    """Of a burst."""
+
+    SENT = "sent"
+    FULL = "full"  # the path takes no more for the moment
+    LOST = "lost"
+
+
 class RtpStream:
     """Sends bursts through a path, and packets of them again."""
 
@@ -107,9 +116,11 @@ class RtpStream:
         self._last_ticks: int | None = None
         self._history = History()
         self._budget = RepairBudget()
+        self._rest: tuple[memoryview, Sent]
         self.head = self._header.size
         self.tag = tag
         self.sent_pts: int | None = None
+        self.estimate: int | None = None  # what the receiver thinks that the path carries, bit/s
         self.packets = 0
         self.octets = 0  # of payload
         self.repaired = 0
@@ -135,21 +146,37 @@ class RtpStream:
         ticks = (self.sent_pts or 0) * self._parameters.clock_rate // SECOND
         return (self._parameters.origin + ticks) & 0xFFFFFFFF
 
-    def send(self, burst: Burst, timestamp: int) -> bool:
-        """Sends all packets of the burst; False if they are lost."""
+    def send(self, burst: Burst, timestamp: int) -> Outcome:
+        """Sends all packets of the burst; what is left of the one before is given up."""
         now = time.time()
         first, self._count = self._count, self._count + len(burst.packets)
         # Numbers are never used twice, also when nothing was sent: the cipher's nonce is made of
-        # them. What is asked for of such a burst is not worth repairing: a key frame comes next.
+        # them.
         if not self._protect(burst, first, timestamp, self._extensions.at(now)):
             self.unencrypted += 1
-            return False
-        if not self._path.send(self._work.buffer[: len(burst.data)], burst.size):
-            return False
-        self._history.add(Sent(first, timestamp, now, burst))
+            return Outcome.LOST
+        return self._pass_on(
+            self._work.buffer[: len(burst.data)], Sent(first, timestamp, now, burst)
+        )
+
+    def go_on(self) -> Outcome:
+        """Sends what the path did not take of the burst that was sent last."""
+        return self._pass_on(*self._rest)
+
+    def _pass_on(self, packets: memoryview, sent: Sent) -> Outcome:
+        burst = sent.burst
+        taken = self._path.send(packets, burst.size)
+        if taken is None:
+            return Outcome.LOST
+        if taken < len(packets):
+            # A copy: where they lie, the next viewer's will be encrypted.
+            self._rest = memoryview(bytes(packets[taken:])), sent
+            return Outcome.FULL
+        # What was never sent to its end is not worth repairing: a key frame comes next.
+        self._history.add(sent)
         self.packets += len(burst.packets)
         self.octets += burst.octets
-        return True
+        return Outcome.SENT
 
     def _protect(self, burst: Burst, count: int, timestamp: int, extensions: bytes) -> bool:
         # The hot loop: about a microsecond a packet, and most of it is the cipher's.
@@ -206,7 +233,8 @@ class RtpStream:
         if _lib.srtp_protect(self._context, work.memory, work.length):
             self.unencrypted += 1
             return False
-        return self._path.send(work.buffer[: work.length[0]], work.length[0])
+        size: int = work.length[0]
+        return self._path.send(work.buffer[:size], size) == size
 
     def _same_header(self, sequence: int, marker: int, sent: Sent, _now: float) -> bytes:
         """As it was, to the bit: another packet under the same nonce would betray the cipher's key.

@@ -78,12 +78,10 @@ def test_a_channel_that_must_be_bound_first_is_aioice_s_affair(state: str) -> No
 def test_a_relay_whose_server_does_not_keep_up_is_full() -> None:
     turn = Turn(RELAY_BYTES + 1)
     way, _ = relay(turn)
-    assert way.full
-    with pytest.raises(BlockingIOError):
-        way.send(PACKETS, 10)
+    assert way.send(PACKETS, 10) == 0
     assert not turn.sent
     turn.waiting = RELAY_BYTES
-    way.send(PACKETS, 10)
+    assert way.send(PACKETS, 10) == len(PACKETS)
     assert len(turn.sent) == 3
 
 
@@ -98,17 +96,21 @@ def test_a_relay_whose_server_has_gone_says_so() -> None:
 
 
 class Stubborn:
-    """A socket of a device that cannot segment."""
+    """A socket of a device that cannot segment, and takes only so many packets."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, room: int = 100) -> None:
         self.code = code
+        self.room = room
         self.sent: list[bytes] = []
 
     def sendmsg(self, *_: object) -> None:
         raise OSError(self.code, "no")
 
-    def sendto(self, data: memoryview, _: object) -> None:
+    def sendto(self, data: memoryview, _: object) -> int:
+        if len(self.sent) == self.room:
+            raise BlockingIOError(errno.EAGAIN, "full")
         self.sent.append(bytes(data))
+        return len(data)
 
     def close(self) -> None:
         pass
@@ -134,9 +136,26 @@ def test_a_full_socket_is_no_reason_to_try_otherwise(udp: socket.socket) -> None
     way: Any = Direct(udp.fileno(), ADDRESS)
     way.close()
     way._socket = stubborn = Stubborn(errno.ENOBUFS)
+    assert way.send(PACKETS, 10) == 0
+    assert not stubborn.sent
+
+
+def test_a_socket_that_fills_up_says_how_much_it_took(udp: socket.socket) -> None:
+    way: Any = Direct(udp.fileno(), ADDRESS)
+    way.close()
+    way._socket = stubborn = Stubborn(errno.EIO, room=1)
+    assert way.send(PACKETS, 10) == 10
+    stubborn.room = 9
+    assert way.send(PACKETS[10:], 10) == len(PACKETS) - 10
+    assert stubborn.sent == [b"a" * 10, b"b" * 10, b"c" * 4]
+
+
+def test_a_route_that_is_gone_is_no_full_socket(udp: socket.socket) -> None:
+    way: Any = Direct(udp.fileno(), ADDRESS)
+    way.close()
+    way._socket = Stubborn(errno.ENETUNREACH)
     with pytest.raises(OSError, match="no"):
         way.send(PACKETS, 10)
-    assert not stubborn.sent
 
 
 def test_a_burst_arrives_in_its_packets(udp: socket.socket) -> None:
@@ -154,19 +173,17 @@ def test_a_path_follows_the_pair_that_is_nominated_and_loses_what_has_no_pair(
 ) -> None:
     ice: Any = SimpleNamespace(_nominated={})
     path = Path(ice)
-    assert path.full
-    assert not path.send(PACKETS, 10)
+    assert path.send(PACKETS, 10) is None
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(5)
         transport = SimpleNamespace(get_extra_info=lambda _: udp)
         protocol = SimpleNamespace(transport=transport)
         ice._nominated[1] = SimpleNamespace(protocol=protocol, remote_addr=receiver.getsockname())
-        assert path.send(PACKETS, 10)
+        assert path.send(PACKETS, 10) == len(PACKETS)
         assert receiver.recv(100) == b"a" * 10
     ice._nominated.clear()
-    assert not path.send(PACKETS, 10)
-    assert path.refused == 2
+    assert path.send(PACKETS, 10) is None
 
 
 def nominated(udp: socket.socket) -> Any:
@@ -182,7 +199,7 @@ def test_a_path_that_is_closed_stays_closed(udp: socket.socket) -> None:
     path.close()
     path.close()
     before = processes.sockets(os.getpid())
-    assert not path.send(PACKETS, 10)
+    assert path.send(PACKETS, 10) is None
     assert processes.sockets(os.getpid()) == before
 
 
@@ -196,6 +213,6 @@ def test_a_socket_that_cannot_be_had_costs_only_what_was_to_be_sent(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "dup", fail)
-        assert not path.send(PACKETS, 10)
+        assert path.send(PACKETS, 10) is None
     assert path.send(PACKETS, 10)
     path.close()

@@ -14,7 +14,7 @@ from publisher.media.rtp import Burst
 from publisher.rtc import history, private, selftest, stream
 from publisher.rtc.path import Path
 from publisher.rtc.sender import CameraSender, DirectSender
-from publisher.rtc.stream import Extensions, Parameters, RtpStream
+from publisher.rtc.stream import Extensions, Outcome, Parameters, RtpStream
 
 KEY = bytes(range(30))
 PROFILE = Policy.SRTP_PROFILE_AES128_CM_SHA1_80
@@ -23,17 +23,20 @@ _NO_EXTENSIONS = HeaderExtensionsMap()
 
 
 class Wire(Path):
-    """A path that keeps what it is given, or takes nothing."""
+    """A path that keeps what it is given, or so many packets of it, or is gone."""
 
     def __init__(self) -> None:
         self.packets: list[bytes] = []
-        self.blocked = False
+        self.gone = False
+        self.room = 1000
 
-    def send(self, packets: memoryview, size: int) -> bool:
-        if not self.blocked:
-            cuts = range(0, len(packets), size)
-            self.packets += [bytes(packets[begin : begin + size]) for begin in cuts]
-        return not self.blocked
+    def send(self, packets: memoryview, size: int) -> int | None:
+        if self.gone:
+            return None
+        taken = min(len(packets), self.room * size)
+        cuts = range(0, taken, size)
+        self.packets += [bytes(packets[begin : begin + size]) for begin in cuts]
+        return taken
 
 
 class Rig:
@@ -54,7 +57,7 @@ class Rig:
         policy.window_size = 1024  # as aiortc's
         return Session(policy)
 
-    def send(self, *payloads: bytes, pts: int = 0) -> bool:
+    def send(self, *payloads: bytes, pts: int = 0) -> Outcome:
         burst = Burst(list(payloads), self.stream.head, TAG, last=True)
         return self.stream.send(burst, self.stream.use(pts))
 
@@ -66,7 +69,7 @@ class Rig:
 
 def test_packets_are_numbered_and_the_last_one_is_marked() -> None:
     rig = Rig()
-    assert rig.send(b"ab", b"cd", b"e", pts=1_000_000)
+    assert rig.send(b"ab", b"cd", b"e", pts=1_000_000) is Outcome.SENT
     came = rig.received()
     assert [p.sequence_number for p in came] == [65_534, 65_535, 0]
     assert [p.payload for p in came] == [b"ab", b"cd", b"e"]
@@ -120,7 +123,7 @@ def test_what_the_cipher_refuses_is_never_sent() -> None:
     assert not rig.wire.packets
     assert (rig.stream.repaired, rig.stream.unrepaired) == (0, 1)
     rig.stream._count = 0
-    assert not rig.send(b"secret")
+    assert rig.send(b"secret") is Outcome.LOST
     assert not rig.wire.packets
     assert rig.stream.unencrypted == 1
 
@@ -186,12 +189,33 @@ def test_a_packet_is_found_among_many_bursts() -> None:
         assert (sent.first if sent else None) == (first if there else None)
 
 
-def test_numbers_of_what_was_refused_are_never_used_again() -> None:
+def test_what_a_full_path_did_not_take_follows_as_it_was() -> None:
+    rig, other = Rig(), Rig()
+    rig.wire.room = 1
+    assert rig.send(b"ab", b"cd", b"ef", pts=7) is Outcome.FULL
+    other.send(b"somebody else's, encrypted in the same place")
+    assert rig.stream.go_on() is Outcome.FULL
+    rig.stream.resend([65_535])
+    assert not rig.stream.packets + rig.stream.repaired
+    assert rig.stream.go_on() is Outcome.SENT
+    assert [p.payload for p in rig.received()] == [b"ab", b"cd", b"ef"]
+    assert rig.stream.packets == 3
+
+
+def test_what_a_full_path_does_not_take_is_not_repaired() -> None:
+    rig = Rig()
+    rig.send(b"ab", b"cd")
+    rig.wire.room = 0
+    rig.stream.resend([65_534, 65_535])
+    assert (rig.stream.repaired, rig.stream.unrepaired) == (0, 2)
+
+
+def test_numbers_of_what_was_lost_are_never_used_again() -> None:
     rig = Rig()
     rig.send(b"ab")
-    rig.wire.blocked = True
-    assert not rig.send(b"cd", b"ef")
-    rig.wire.blocked = False
+    rig.wire.gone = True
+    assert rig.send(b"cd", b"ef") is Outcome.LOST
+    rig.wire.gone = False
     rig.send(b"gh")
     assert [p.sequence_number for p in rig.received()] == [65_534, 1]
     rig.stream.resend([65_535])
