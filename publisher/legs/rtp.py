@@ -97,6 +97,7 @@ class RtpLeg:
     def put_video(self, unit: AccessUnit) -> None:
         """From the fan-out."""
         self._video.put(unit)
+        self._replays.earn(len(unit.data))
         if self._video.gated and self._replays.due(time.monotonic()):
             self._replay()
 
@@ -119,7 +120,10 @@ class RtpLeg:
             "sounds dropped": self._audio.dropped,
             "packets asked for again": self.peer.retransmission_requests,
             "packets sent again": self.peer.retransmissions,
+            "packets not sent again": self.peer.refused_retransmissions,
+            "bursts not encrypted": self.peer.unencrypted,
             "key frames asked for": self.peer.keyframe_requests,
+            "replays refused": self._replays.refused,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
@@ -146,6 +150,7 @@ class RtpLeg:
         """Sends the current GOP once more: the viewer needs it to go on with the next picture."""
         self._video.skip()
         for unit in self._fan_out.gop.units():
+            self._replays.spend(len(unit.data))
             self._video.put(unit)
             if self._video.gated:
                 break  # the path still takes nothing

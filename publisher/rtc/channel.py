@@ -3,12 +3,9 @@
 aiortc takes whatever it is given and keeps it in memory, so its sender asks for room first.
 """
 
-import logging
 from collections.abc import Callable
 
 from aiortc import RTCDataChannel
-
-logger = logging.getLogger(__name__)
 
 SMALLEST_LIMIT = 1024  # bytes of a message that a viewer must take: what is said about the stream
 MESSAGE_BYTES = 16 * 1024  # which every browser takes in one piece (RFC 8831 §6.6)
@@ -64,21 +61,20 @@ class Channel:
 
 
 class ChannelDoor:
-    """Lets in the one channel that a leg waits for; others are closed."""
+    """Lets in the one channel that a leg waits for."""
 
     def __init__(self, label: str, protocol: str, on_open: Callable[[Channel], None]) -> None:
         self._name = (label, protocol)
         self._on_open = on_open
         self._open = False
 
-    def knock(self, channel: RTCDataChannel) -> None:
-        """A viewer's channel; for aiortc's ``datachannel`` event."""
+    def lets_in(self, channel: RTCDataChannel) -> bool:
+        """Whether it is the one, and the first; then it is open."""
         if self._open or (channel.label, channel.protocol) != self._name or _loses(channel):
-            logger.debug("data channel closed: %r %r", channel.label, channel.protocol)
-            channel.close()
-            return
+            return False
         self._open = True
         self._on_open(Channel(channel))
+        return True
 
 
 def _loses(channel: RTCDataChannel) -> bool:

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from aioice.ice import Connection
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
+    RTCDataChannel,
     RTCIceServer,
     RTCIceTransportPolicy,
     RTCPeerConnection,
@@ -26,11 +27,13 @@ from publisher.rtc import private, sdp
 from publisher.rtc.channel import SMALLEST_LIMIT, ChannelDoor
 from publisher.rtc.path import Path
 from publisher.rtc.sender import CameraSender, DirectSender
+from publisher.rtc.stream import RtpStream
 from rendezvous.wire.messages import SDP_BYTES, IceCandidate, IcePolicy, IceServer
 
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 5.0
+MOST_REFUSED_CHANNELS = 1
 
 
 class OfferRefusedError(PublisherError):
@@ -59,9 +62,11 @@ class Peer:
         self._path: Path | None = None
         self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
         self._connection.on("connectionstatechange", lambda: on_state(self.state))
+        self._connection.on("datachannel", self._knock)
         self._wanted: list[tuple[MediaStreamTrack, Sequence[str]]] = []
         self._senders: list[CameraSender] = []
-        self._by_channel = False
+        self._door: ChannelDoor | None = None
+        self._refused_channels = 0
         self._ending: asyncio.Task[None] | None = None
         self._heard = time.monotonic()
         self._watched = False
@@ -89,8 +94,22 @@ class Peer:
     @property
     def retransmissions(self) -> int:
         """Packets that were sent again so far; stock senders do not say."""
-        streams = (sender.stream for sender in self._senders if isinstance(sender, DirectSender))
-        return sum(stream.repaired for stream in streams if stream)
+        return sum(stream.repaired for stream in self._streams())
+
+    @property
+    def refused_retransmissions(self) -> int:
+        """Packets that were asked for and not sent again: too old, or too many."""
+        return sum(stream.unrepaired for stream in self._streams())
+
+    @property
+    def unencrypted(self) -> int:
+        """Bursts that were not sent because libsrtp refused them."""
+        return sum(stream.unencrypted for stream in self._streams())
+
+    def _streams(self) -> Iterator[RtpStream]:
+        for sender in self._senders:
+            if isinstance(sender, DirectSender) and sender.stream:
+                yield sender.stream
 
     @property
     def estimate(self) -> int | None:
@@ -106,18 +125,27 @@ class Peer:
 
     def open_to(self, door: ChannelDoor) -> None:
         """Will send through a data channel of the viewer's instead; before the offer is taken."""
-        self._by_channel = True
-        self._connection.on("datachannel", door.knock)
+        self._door = door
+
+    def _knock(self, channel: RTCDataChannel) -> None:
+        if self._door and self._door.lets_in(channel):
+            return
+        logger.debug("data channel refused: %r %r", channel.label, channel.protocol)
+        channel.close()
+        self._refused_channels += 1
+        # aiortc keeps a channel until the viewer has agreed to its end.
+        if self._refused_channels > MOST_REFUSED_CHANNELS:
+            self.hang_up()
 
     async def answer(self, offer: str) -> str:
         """The answer with all local candidates. Raises OfferRefusedError."""
-        if not self._by_channel and not sdp.has_h264(offer):
+        if not self._door and not sdp.has_h264(offer):
             raise OfferRefusedError(
                 "offer_refused",
                 "This browser does not offer H.264, which the camera sends.",
                 "Use Chrome, Edge or Safari, or give Firefox its OpenH264 plugin.",
             )
-        if self._by_channel and not sdp.message_limit(offer) >= SMALLEST_LIMIT:
+        if self._door and sdp.message_limit(offer) < SMALLEST_LIMIT:
             raise OfferRefusedError(
                 "offer_refused",
                 "This viewer takes only tiny messages, and the picture comes in larger ones.",
@@ -167,7 +195,7 @@ class Peer:
             self._watched = True
             private.watch_ice(connection, self._note_life)
         await connection.setLocalDescription(await connection.createAnswer())
-        if not self._by_channel and private.negotiated(connection, "video") != "video/H264":
+        if not self._door and private.negotiated(connection, "video") != "video/H264":
             raise ValueError("no H.264 in common")
         return str(connection.localDescription.sdp)
 

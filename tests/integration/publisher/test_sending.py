@@ -13,9 +13,14 @@ from aiortc.codecs import h264
 
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
+from publisher.media.feed import VideoFeed
+from publisher.media.rtp import Packetiser
 from publisher.media.units import AccessUnit, AudioBlock
 from publisher.rtc import path, private, selftest
+from publisher.rtc.channel import ChannelDoor
+from publisher.rtc.peer import Peer
 from publisher.rtc.sender import CameraSender, DirectSender
+from publisher.rtc.tracks import VideoTrack
 from rendezvous.wire.messages import IcePolicy
 from tests.support import processes
 from tests.support.media import PARAMETER_SETS, units
@@ -219,6 +224,28 @@ async def test_a_leg_that_fails_ends_its_session_and_no_other(
         await until(lambda: failing.peer.state == "closed")
         await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
     assert "something new" in caplog.text
+
+
+@pytest.mark.parametrize("by_channel", [False, True])
+async def test_who_piles_up_channels_is_hung_up_on(*, by_channel: bool) -> None:
+    """Also one that never agrees to their end, and so makes aiortc keep them."""
+    viewer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    viewer.addTransceiver("video", direction="recvonly")
+    first = viewer.createDataChannel("media", protocol="some")
+    peer = Peer((), IcePolicy.ALL, lambda _: None, lambda: None)
+    if by_channel:
+        peer.open_to(ChannelDoor("media", "some", lambda _: None))
+    else:
+        peer.send(VideoTrack(VideoFeed(), Packetiser()), ["H264/42e01f"])
+    await viewer.setLocalDescription(await viewer.createOffer())
+    answer = await peer.answer(viewer.localDescription.sdp)
+    await viewer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await until(lambda: first.readyState == ("open" if by_channel else "closed"))
+    for _ in range(2):
+        viewer.createDataChannel("another")
+    await until(lambda: peer.state == "closed")
+    await peer.close()
+    await viewer.close()
 
 
 async def test_without_segmentation_by_the_kernel_packets_leave_one_by_one(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from publisher.rtc import sdp
-from publisher.rtc.channel import MESSAGE_BYTES, SMALLEST_LIMIT, Channel
+from publisher.rtc.channel import MESSAGE_BYTES, SMALLEST_LIMIT, Channel, ChannelDoor
 from publisher.rtc.peer import OfferRefusedError, Peer
 from rendezvous.wire.messages import IcePolicy
 
@@ -40,7 +40,7 @@ def test_an_offer_says_how_large_a_message_may_be() -> None:
 
 async def test_who_takes_only_tiny_messages_is_refused_with_words() -> None:
     peer = Peer((), IcePolicy.ALL, lambda _: None, lambda: None)
-    peer.open_to(SimpleNamespace(knock=lambda _: None))  # type: ignore[arg-type]
+    peer.open_to(ChannelDoor("media", "some", lambda _: None))
     with pytest.raises(OfferRefusedError, match="tiny") as refused:
         await peer.answer(f"a=max-message-size:{SMALLEST_LIMIT - 1}\r\n")
     assert "max-message-size" in str(refused.value.cure)

@@ -1,6 +1,8 @@
 """Who asks for a key frame gets one at once; who keeps asking gets one ever less often."""
 
-from publisher.legs.replays import CALM_SECONDS, FIRST_SECONDS, MOST_SECONDS, Replays
+import pytest
+
+from publisher.legs.replays import CALM_SECONDS, FIRST_SECONDS, MOST_SECONDS, SHARE, Replays
 
 
 def times(replays: Replays, begin: float, end: float) -> list[float]:
@@ -20,3 +22,17 @@ def test_after_a_calm_it_starts_over() -> None:
     times(replays, 100.0, 103.0)
     assert times(replays, 105.5 + CALM_SECONDS, 114.0)[:2] == [0.0, 0.5]
     assert replays.refused
+
+
+@pytest.mark.parametrize("gop", [2, 10, 30])
+def test_who_never_decodes_anything_costs_half_of_the_stream_and_one_replay(gop: int) -> None:
+    """Asks each 200 ms, of a stream of 1000 bytes each 100 ms."""
+    replays, replayed = Replays(), 0
+    for tick in range(6000):
+        replays.earn(1000)
+        if tick % 2 == 0 and replays.due(1000 + tick / 10):
+            size = 1000 * (tick % (10 * gop) + 1)
+            replays.spend(size)
+            replayed += size
+    whole = 1000 * 10 * gop
+    assert whole < replayed <= SHARE * 1000 * 6000 + whole
