@@ -1,5 +1,6 @@
 """One camera's pictures decoded and encoded to H.264: the work itself, without thread or loop."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, TypeAlias
@@ -9,10 +10,12 @@ import av
 from publisher.media.adaptation import most_bit_rate
 from publisher.media.assembly import Assembler
 from publisher.media.decoder import Decoder, converted
-from publisher.media.encoder import Coded, Encoder, Kind, Shape, best_kind
+from publisher.media.encoder import KINDS, LIBX264, Coded, Encoder, Kind, Shape, best_kind
 from publisher.media.format import Format
 from publisher.media.units import AccessUnit
 from rendezvous.wire.messages import Track
+
+logger = logging.getLogger(__name__)
 
 Item: TypeAlias = AccessUnit | Format
 
@@ -44,11 +47,16 @@ def _encoded(track: Track) -> Track:
 
 
 class Conversion:
-    """Opens its encoder with the first picture, and anew when the camera changes its size."""
+    """Opens its encoder with the first picture, and anew when the camera changes its size.
 
-    def __init__(self, media: Format) -> None:
+    An encoder that worked on trial may fail later: a graphics card, for one, has only so many
+    sessions. Then the next kind goes on, with a key frame.
+    """
+
+    def __init__(self, media: Format, kinds: tuple[Kind, ...] = KINDS) -> None:
         """Raises FFmpegError or ValueError when the pictures cannot be decoded."""
         self._media = media
+        self._kinds = kinds
         self._decoder = Decoder(media)
         self._encoder: Encoder | None = None
         self._assembler: Assembler | None = None
@@ -88,10 +96,32 @@ class Conversion:
 
     def _encode(self, picture: av.VideoFrame, pts: int) -> Iterator[Item]:
         shape = self._shape_of(picture)
-        encoder = self._encoder_for(shape, self.bit_rate or shape.most_bit_rate)
         key, self.key_wanted = self.key_wanted, False
-        for coded in encoder.encode(converted(picture, encoder.kind.pixel_format), pts, key=key):
-            yield from self._assemble(coded)
+        coded = None
+        while coded is None:
+            coded = self._try(picture, pts, shape, key=key)
+        for one in coded:
+            yield from self._assemble(one)
+
+    def _try(
+        self, picture: av.VideoFrame, pts: int, shape: Shape, *, key: bool
+    ) -> list[Coded] | None:
+        """None: with another kind once more. Raises when there is no other."""
+        kind = self._kind_for(shape)
+        try:
+            encoder = self._encoder_for(kind, shape, self.bit_rate or shape.most_bit_rate)
+            fitting = converted(picture, kind.pixel_format)
+            return list(encoder.encode(fitting, pts, key=key))
+        except (av.FFmpegError, ValueError) as error:
+            if kind is LIBX264:
+                raise
+            self._leave_out(kind, error)
+            return None
+
+    def _leave_out(self, kind: Kind, error: Exception) -> None:
+        logger.warning("%s has failed, and another encoder goes on: %s", kind.name, error)
+        self._kinds = tuple(other for other in self._kinds if other is not kind)
+        self._encoder = None
 
     def _shape_of(self, picture: av.VideoFrame) -> Shape:
         width, height = picture.width & ~1, picture.height & ~1
@@ -99,11 +129,16 @@ class Conversion:
         most = most_bit_rate(width, height, rate)
         return Shape(width, height, rate, most, round(_GOP_SECONDS * rate))
 
-    def _encoder_for(self, shape: Shape, bit_rate: int) -> Encoder:
+    def _kind_for(self, shape: Shape) -> Kind:
+        encoder = self._encoder
+        if encoder and encoder.shape == shape:
+            return encoder.kind
+        return best_kind(shape, self._kinds)
+
+    def _encoder_for(self, kind: Kind, shape: Shape, bit_rate: int) -> Encoder:
         encoder = self._encoder
         if encoder and encoder.shape == shape and encoder.use_bit_rate(bit_rate):
             return encoder
-        kind = encoder.kind if encoder and encoder.shape == shape else best_kind(shape)
         return self._open(kind, shape, bit_rate)
 
     def _open(self, kind: Kind, shape: Shape, bit_rate: int) -> Encoder:

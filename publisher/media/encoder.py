@@ -77,7 +77,7 @@ KINDS: Final = (
         {"preset": "veryfast", "async_depth": "1", "profile": "baseline", "forced_idr": "1"},
         live_rate=True,
     ),
-    Kind("h264_v4l2m2m", "yuv420p"),
+    Kind("h264_v4l2m2m", "yuv420p", {"profile": "578"}),  # constrained baseline; it has no names
     LIBX264,
 )
 

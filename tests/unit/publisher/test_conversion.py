@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from statistics import median
+from typing import Any
 
 import av
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from publisher.media import encoder, h264
 from publisher.media.bitstream import split_annex_b
 from publisher.media.conversion import Conversion, prospect
-from publisher.media.encoder import Kind, Shape, best_kind
+from publisher.media.encoder import Coded, Encoder, Kind, Shape, best_kind
 from publisher.media.format import FOREIGN, Format
 from publisher.media.packets import SECOND
 from publisher.media.units import AccessUnit
@@ -177,6 +178,65 @@ def test_an_encoder_is_chosen_by_what_it_does_and_not_by_its_name() -> None:
     late = Kind("libx264", "yuv420p", {"preset": "medium"})  # looks ahead, gives nothing at first
     assert best_kind(SHAPE, (none, late, works, encoder.LIBX264)) is works
     assert best_kind(SHAPE, (none, late, encoder.LIBX264)) is encoder.LIBX264
+
+
+class Card:
+    """A graphics card: it encodes in a trial, and fails later when it is opened or at a picture."""
+
+    kind = Kind("libx264", "yuv420p", encoder.LIBX264.options)
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, opens: int, pictures: int) -> None:
+        self.opens, self.pictures = opens, pictures
+        self._open, self._encode = encoder._open, Encoder.encode
+        monkeypatch.setattr(encoder, "_open", self._opened)
+        card = self
+
+        def encode(coder: Encoder, *args: Any, **how: Any) -> Iterator[Coded]:
+            return card._encoded(coder, *args, **how)
+
+        monkeypatch.setattr(Encoder, "encode", encode)
+        best_kind.cache_clear()
+
+    def _opened(self, kind: Kind, *how: Any) -> av.VideoCodecContext:
+        if kind is self.kind:
+            self.opens -= 1
+            self._fail_below(self.opens)
+        return self._open(kind, *how)
+
+    def _encoded(self, coder: Encoder, *args: Any, **how: Any) -> Iterator[Coded]:
+        if coder.kind is self.kind:
+            self.pictures -= 1
+            self._fail_below(self.pictures)
+        return self._encode(coder, *args, **how)
+
+    @staticmethod
+    def _fail_below(left: int) -> None:
+        if left < 0:
+            raise av.error.ExternalError(1, "no session left")
+
+
+@pytest.mark.parametrize(("opens", "pictures"), [(1, 9), (9, 3)], ids=["at once", "later"])
+def test_an_encoder_that_fails_after_its_trial_is_left_out_and_the_next_one_goes_on(
+    monkeypatch: pytest.MonkeyPatch, opens: int, pictures: int
+) -> None:
+    Card(monkeypatch, opens=opens, pictures=pictures)
+    conversion = Conversion(source(), (Card.kind, encoder.LIBX264))
+    out = converted(conversion, jpegs(range(6)))
+    begun = pictures - 1 if opens > 1 else 0  # its trial took one
+    assert [number for number, one in enumerate(out) if one.key] == sorted({0, begun})
+    assert conversion._kind_for(SHAPE) is encoder.LIBX264
+
+
+def test_when_the_last_encoder_fails_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Card(monkeypatch, opens=0, pictures=0)
+    monkeypatch.setattr(Card, "kind", encoder.LIBX264)
+    with pytest.raises(av.FFmpegError):
+        converted(Conversion(source()), jpegs([0]))
+
+
+def test_every_encoder_makes_what_is_announced_before_its_first_picture() -> None:
+    profiles = {kind.options.get("profile") for kind in encoder.KINDS}
+    assert profiles <= {"baseline", "578"}
 
 
 def test_an_encoder_that_takes_no_new_rate_is_opened_anew() -> None:
