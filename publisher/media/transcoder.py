@@ -86,6 +86,7 @@ class Transcoder:
         try:
             for old in self._backlog:
                 self._conversion.skip(old)
+            self._backlog = ()  # up to 16 MB, for nobody any more
             while unit := self._inbox.get():
                 self._convert(unit)
         except Exception:

@@ -1,6 +1,7 @@
 """What passes goes straight to both outlets; what does not, through one encoder, on demand."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from publisher.media.encoder import LIBX264, Encoder, Shape
 from publisher.media.encoding import Outlet
 from publisher.media.format import B_FRAMES, Format
 from publisher.media.outlets import Outlets, Transcode
+from publisher.media.transcoder import Transcoder
 from publisher.media.units import AacFrame, AccessUnit, AudioBlock
 from tests.support.waiting import until
 from tests.unit.publisher.test_conversion import FRAME, SIZE, jpegs, picture, source
@@ -115,6 +117,17 @@ async def test_b_frames_that_are_to_be_encoded_have_no_obstacle_over_rtp() -> No
     assert rtp
     assert rtp.obstacle is None
     assert fmp4 == B
+
+
+def test_an_encoder_keeps_nothing_of_what_it_had_to_catch_up_with() -> None:
+    caught_up = threading.Event()
+    camera = jpegs(range(3))
+    made = Transcoder("camera:", source(), [next(camera)], lambda _: caught_up.set(), lambda: None)
+    made.start()
+    made.put(next(camera))
+    assert caught_up.wait(5)
+    assert not made._backlog
+    made.close()
 
 
 async def test_a_viewer_in_the_middle_of_a_long_gop_waits_for_no_key_frame_of_the_camera() -> None:
