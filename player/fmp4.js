@@ -9,13 +9,15 @@ import { MseFeed } from './mse-feed.js';
 const LABEL = 'media';
 const PROTOCOL = 'porthole.fmp4.v1';
 const REPLAY_EVERY = 1_100; // ms; the camera hears one a second
-const ATTEMPTS = 3; // feeds that break before they showed anything, until the session is given up
+const ATTEMPTS = 3; // feeds that break one soon after the other, until the session is given up
+const CALM_AFTER = 10_000; // ms without a failure; a feed that shows a moment and breaks is not well
 
 /** @typedef {import('./session.js').LegListener} LegListener */
 
 export class Fmp4Leg {
   name = /** @type {const} */ ('fmp4');
   #failures = 0;
+  #failedAt = -Infinity; // ms
   #replayed = -Infinity; // ms
   /** @type {import('./fmp4-stats.js').Look | null} */
   #looked = null;
@@ -101,7 +103,9 @@ export class Fmp4Leg {
   /** @param {import('./mse-feed.js').Failure} failure */
   #failed(failure) {
     if (failure === 'unplayable') return this.listener.incapable();
-    this.#failures = this.feed.current ? 1 : this.#failures + 1;
+    const now = performance.now();
+    this.#failures = now - this.#failedAt > CALM_AFTER ? 1 : this.#failures + 1;
+    this.#failedAt = now;
     if (this.#failures > ATTEMPTS) return this.listener.lost('media_broken');
     this.#replaceFeed();
     this.#replay();
