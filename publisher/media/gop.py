@@ -21,23 +21,32 @@ class GopCache:
         self._max_bytes = max_bytes
         self._units: list[AccessUnit] = []
         self._bytes = 0
-        self.overflows = 0
+        self._told = False
 
     def add(self, unit: AccessUnit) -> None:
         """Takes the next access unit of the stream."""
         if unit.key:
-            self.clear()
+            self._forget()
         elif not self._units:
             return
         self._units.append(unit)
         self._bytes += len(unit.data)
         if len(self._units) > self._max_frames or self._bytes > self._max_bytes:
-            self.overflows += 1
-            self.clear()
-            logger.warning("This GOP is too long to keep: who joins now waits for the next IDR.")
+            self._forget()
+            self._tell()
 
     def clear(self) -> None:
         """Forgets the pictures, as when the camera was lost."""
+        self._forget()
+        self._told = False
+
+    def _tell(self) -> None:
+        """Once for a source: its next GOPs are most likely as long."""
+        if not self._told:
+            self._told = True
+            logger.warning("GOPs are too long to keep: who joins may wait for the next IDR.")
+
+    def _forget(self) -> None:
         self._units = []
         self._bytes = 0
 

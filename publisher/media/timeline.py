@@ -7,7 +7,11 @@ clock at the first packet and again whenever the camera's clock jumps. Slow drif
 a camera's crystal may lose seconds a day, and only jumps hurt a viewer.
 """
 
+import logging
+
 from publisher.media.packets import SECOND, Kind
+
+logger = logging.getLogger(__name__)
 
 MAX_STRAY = 3 * SECOND  # from one packet to the next; stalls and bursts of a network stay below
 
@@ -23,6 +27,9 @@ class Timeline:
 
     def restart(self) -> None:
         """The camera was opened anew: its next timestamps have nothing to do with the last."""
+        if self.jumps > 1:
+            logger.warning("The camera's clock jumped %d times.", self.jumps)
+        self.jumps = 0
         self._offset = None
         self._stray.clear()
 
@@ -44,11 +51,17 @@ class Timeline:
             self._offset = self._start(kind, now, interval) - time
         stray = now - time
         if abs(stray - self._stray.get(kind, stray)) > MAX_STRAY:
-            self.jumps += 1
+            self._tell_jump(stray - self._stray[kind])
             self._offset = max(now, self._last.get(kind, now) + interval) - time
             self._stray.clear()
         self._stray[kind] = stray
         return time + self._offset
+
+    def _tell_jump(self, by: int) -> None:
+        """Once for a connection: a clock that jumps again and again fills no log."""
+        if self.jumps == 0:
+            logger.warning("The camera's clock has jumped by %.1f s.", -by / SECOND)
+        self.jumps += 1
 
     def _start(self, kind: Kind, now: int, interval: int) -> int:
         last = self._last.get(kind)

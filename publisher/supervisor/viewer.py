@@ -88,7 +88,8 @@ class Viewer:
     @property
     def losses(self) -> str:
         """What this viewer missed, in words."""
-        return self._leg.losses
+        dropped = f"{self.dropped} messages dropped" if self.dropped else ""
+        return ", ".join(part for part in (self._leg.losses, dropped) if part)
 
     def suits(self, media: Format) -> bool:
         """Whether the session can go on with the camera's new format."""

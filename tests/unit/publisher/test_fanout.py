@@ -109,12 +109,23 @@ def test_a_gop_over_its_bounds_is_given_up_until_the_next_idr() -> None:
     for number in range(5):
         gop.add(unit(number, key=number == 0))
     assert gop.units() == ()
-    assert gop.overflows == 1
     gop.add(unit(5, key=True, size=900))
     assert [u.pts for u in gop.units()] == [5]
     gop.add(unit(6, size=200))
     assert gop.units() == ()
-    assert gop.overflows == 2
+
+
+def test_gops_that_are_too_long_are_told_once_for_a_source(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gop = GopCache(max_frames=3)
+    for number in range(40):
+        gop.add(unit(number, key=number % 10 == 0))
+    assert len(caplog.records) == 1
+    gop.clear()
+    for number in range(20):
+        gop.add(unit(number, key=number == 0))
+    assert len(caplog.records) == 2
 
 
 async def test_a_feed_starts_at_an_idr() -> None:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,20 @@ def test_a_jump_while_the_timeline_is_ahead_gives_no_two_pictures_one_time() -> 
     ]
     assert times[0] >= ahead + FRAME
     assert {later - earlier for earlier, later in pairwise(times)} == {FRAME}
+
+
+def test_a_clock_that_jumps_is_told_once_for_a_connection_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    timeline = Timeline()
+    for number in range(4):
+        timeline.place("video", 100 * SECOND * number, now=SECOND + number, interval=FRAME)
+    assert [record.getMessage() for record in caplog.records] == [
+        "The camera's clock has jumped by 100.0 s."
+    ]
+    timeline.restart()
+    assert caplog.records[1].getMessage() == "The camera's clock jumped 3 times."
+    assert timeline.jumps == 0
 
 
 def test_slow_drift_is_never_taken_for_a_jump() -> None:

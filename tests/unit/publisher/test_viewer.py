@@ -135,5 +135,6 @@ async def test_a_flood_is_counted_and_bounded(rig: Rig) -> None:
     for _ in range(2 * module.MAILBOX_ITEMS):
         rig.viewer.put(Candidate(session=ID, candidate=None))
     assert rig.viewer.dropped == module.MAILBOX_ITEMS + 1  # the offer has a place of its own
+    assert rig.viewer.losses == f"{module.MAILBOX_ITEMS + 1} messages dropped"
     rig.viewer.end(EndReason.CAMERA_STOPPED)
     assert await rig.run() == EndReason.CAMERA_STOPPED
