@@ -149,8 +149,9 @@ class RtpLeg:
     def _replay(self) -> None:
         """Sends the current GOP once more: the viewer needs it to go on with the next picture."""
         self._video.skip()
-        for unit in self._fan_out.gop.units():
-            self._replays.spend(len(unit.data))
+        units = self._fan_out.gop.units()
+        self._replays.spend(sum(len(unit.data) for unit in units))
+        for unit in units:
             self._video.put(unit)
             if self._video.gated:
                 break  # the path still takes nothing

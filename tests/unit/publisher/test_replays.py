@@ -2,7 +2,7 @@
 
 import pytest
 
-from publisher.legs.replays import CALM_SECONDS, FIRST_SECONDS, MOST_SECONDS, SHARE, Replays
+from publisher.legs.replays import CALM_SECONDS, FIRST_SECONDS, MOST_SECONDS, SHARE, UNPAID, Replays
 
 
 def times(replays: Replays, begin: float, end: float) -> list[float]:
@@ -24,8 +24,19 @@ def test_after_a_calm_it_starts_over() -> None:
     assert replays.refused
 
 
+def test_an_outage_of_seconds_leaves_a_replay_for_its_end() -> None:
+    """In a GOP that has lasted for ten seconds and does not end."""
+    replays, replayed = Replays(), []
+    for tick in range(40):
+        replays.earn(1000)
+        if replays.due(1000 + tick / 10):
+            replays.spend(100_000 + 1000 * tick)
+            replayed.append(tick / 10)
+    assert replayed == [0.0, 0.5, 1.5, 3.5]
+
+
 @pytest.mark.parametrize("gop", [2, 10, 30])
-def test_who_never_decodes_anything_costs_half_of_the_stream_and_one_replay(gop: int) -> None:
+def test_who_never_decodes_anything_costs_half_of_the_stream_and_a_few_replays(gop: int) -> None:
     """Asks each 200 ms, of a stream of 1000 bytes each 100 ms."""
     replays, replayed = Replays(), 0
     for tick in range(6000):
@@ -35,4 +46,4 @@ def test_who_never_decodes_anything_costs_half_of_the_stream_and_one_replay(gop:
             replays.spend(size)
             replayed += size
     whole = 1000 * 10 * gop
-    assert whole < replayed <= SHARE * 1000 * 6000 + whole
+    assert whole < replayed <= SHARE * 1000 * 6000 + (UNPAID + 1) * whole
