@@ -169,7 +169,7 @@ class Camera(Person):
         self.label = owner.label
         self.epoch = 0
         self._sessions: dict[str, str] = {}
-        self._asked = False  # it has claimed, and does not know the epoch of what it says now
+        self._asked = 0  # claims without answer: it does not know the epoch of what it says now
 
     @property
     def tag(self) -> str:
@@ -191,10 +191,10 @@ class Camera(Person):
         """Asks for its room."""
         if self.welcome is not None and self.socket is not None:
             self.says(self.claim(self.welcome))
-            self._asked = True
+            self._asked += 1
 
     def gone(self) -> None:
-        self.epoch, self._asked = 0, False
+        self.epoch, self._asked = 0, 0
 
     def hears(self, message: ServerMessage) -> None:
         match message:
@@ -219,12 +219,14 @@ class Camera(Person):
                 self.records(message.message, message.session, self.owner)
                 self._sessions.pop(message.session, None)
             case Error(session=None):
+                self._asked = max(0, self._asked - 1)
                 self.world.later(self.world.chance.uniform(*self.patience), self.claims)
 
     def _holds(self, claimed: Claimed) -> None:
         if self.welcome is None:
             return
-        began, self.epoch, self._asked = not self.epoch, claimed.epoch, False
+        began, self.epoch = not self.epoch, claimed.epoch
+        self._asked -= 1
         self.world.history.append(
             history.Claimed(
                 at=self.world.now,
