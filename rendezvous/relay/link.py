@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import msgspec
+from msgspec.structs import replace
 
 from rendezvous.rooms.letters import Letter
 from rendezvous.wire.identity import NodeId
 
 GIVE_UP = 30.0  # seconds: an offer's viewer has given up by then
 UNACKNOWLEDGED = 4_096  # letters to one node; more than it takes in a storm of a second
-_FRAME = 32  # letters; with the largest descriptions 2 MB
+_FRAME = 32  # letters
+_FRAME_BYTES = 256 * 2**10  # a larger one is split; one letter is always smaller
 _FIRST_RESEND, _LAST_RESEND = 0.5, 5.0  # seconds
 _ACK_WITHIN = 0.1  # seconds: an answer in between carries it
 _LINKS = 1_000  # nodes that one can know
@@ -184,9 +186,10 @@ class Links:
     def outgoing(self, now: float, *, farewell: bool = False) -> list[tuple[NodeId, bytes]]:
         """The frames to send now, and to whom."""
         return [
-            (node, _encoder.encode(frame))
+            (node, data)
             for node, link in self._links.items()
             for frame in link.frames(self.node, now, farewell=farewell)
+            for data in _encoded(frame)
         ]
 
     def due(self) -> float | None:
@@ -229,3 +232,14 @@ class Links:
         if node not in self._links and len(self._links) < _LINKS:
             self._links[node] = Link(self._count)
         return self._links.get(node)
+
+
+def _encoded(frame: Frame) -> Iterator[bytes]:
+    data = _encoder.encode(frame)
+    half = len(frame.letters) // 2
+    if len(data) <= _FRAME_BYTES or half == 0:
+        yield data
+        return
+    yield from _encoded(replace(frame, letters=frame.letters[:half]))
+    rest = frame.letters[half:]
+    yield from _encoded(replace(frame, first=frame.first + half, letters=rest))

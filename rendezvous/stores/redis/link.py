@@ -25,7 +25,7 @@ from rendezvous.stores.redis.script import Script
 log = logging.getLogger(__name__)
 
 Keys: TypeAlias = tuple[str, ...]
-Arguments: TypeAlias = tuple[str | int, ...]
+Arguments: TypeAlias = Command
 Reply: TypeAlias = list[str]
 """What a script returned after the nonce, as text."""
 
@@ -99,7 +99,7 @@ class RedisLink:
         self._refuse_waiting()
 
     async def run(
-        self, script: Script, keys: Keys, *arguments: str | int, durable: bool = False
+        self, script: Script, keys: Keys, *arguments: str | int | bytes, durable: bool = False
     ) -> Reply:
         """The script's reply; raises StoreUnavailableError within the deadline."""
         (reply,) = await self.run_all(script, [(keys, arguments)], durable=durable)

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from rendezvous.relay.link import GIVE_UP, UNACKNOWLEDGED, Frame, Link, Links
-from rendezvous.rooms.letters import Letter, Moved
-from rendezvous.wire.identity import NodeId, RoomId
+from rendezvous.rooms.letters import Letter, Moved, Said
+from rendezvous.wire.identity import ConnectionId, NodeId, RoomId
+from rendezvous.wire.messages import Offer
 
 A, B = NodeId("a"), NodeId("b")
 
@@ -125,6 +126,20 @@ def test_the_queue_is_bounded(pair: Pair) -> None:
     pair.write(A, 7)
     pair.deliver(B, *pair.frames(A))
     assert pair.read[B] == [7]
+
+
+def test_large_letters_travel_in_frames_of_their_own(pair: Pair) -> None:
+    """No frame is larger than 256 KiB, and none is read twice or out of order."""
+    offer = Offer(session="s" * 22, sdp="v=0" + "x" * 32_000)
+    said = Said(room=RoomId("Room"), epoch=1, connection=ConnectionId("c"), seat=1, message=offer)
+    for _ in range(32):
+        pair.ends[A].write(B, said, pair.now)
+    pair.write(A, 7)
+    frames = pair.frames(A)
+    assert all(len(frame) <= 256 * 1024 for frame in frames)
+    pair.deliver(B, *frames)
+    assert pair.read[B] == [1] * 32 + [7]
+    assert pair.counted == {}
 
 
 def test_when_the_way_is_free_again_nobody_waits(pair: Pair) -> None:
