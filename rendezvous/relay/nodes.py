@@ -206,7 +206,8 @@ class Nodes:
         for room, binding in found.items():
             holder = binding.holder
             if holder is not None and holder.node != self.node:
-                self._hear(RoomFound(room, Home(holder.node, holder.epoch)))
+                home = Home(holder.node, holder.epoch, binding.owner)
+                self._hear(RoomFound(room, home))
 
 
 async def _forever(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:

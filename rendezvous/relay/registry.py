@@ -30,6 +30,7 @@ from rendezvous.rooms.facts import (
 )
 from rendezvous.stores.contract import (
     TTL,
+    Binding,
     Claimant,
     Claimed,
     Lease,
@@ -145,7 +146,9 @@ class Registry:
         self._ttl = claimed.ttl
         self._renew_at = min(self._renew_at, asked_at + claimed.ttl / _RENEWALS)
         until, interested = self._until(asked_at), self._interested(claimed)
-        return RoomClaimed(question.connection, claim, claimed.epoch, until, interested)
+        return RoomClaimed(
+            question.connection, question.owner, claim, claimed.epoch, until, interested
+        )
 
     def _interested(self, claimed: Claimed) -> tuple[NodeId, ...]:
         previous = {claimed.previous.node} if claimed.previous is not None else set()
@@ -158,7 +161,7 @@ class Registry:
             question.join,
             known=found is not None,
             verifier=found.verifier if found else None,
-            home=Home(found.holder.node, found.holder.epoch) if found and found.holder else None,
+            home=_home(found),
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -178,6 +181,12 @@ class Registry:
     def _count_failure(self, error: StoreUnavailableError) -> None:
         self._counters.add("store_failed")
         log.debug("The store failed: %s", error)
+
+
+def _home(found: Binding | None) -> Home | None:
+    if found is None or found.holder is None:
+        return None
+    return Home(found.holder.node, found.holder.epoch, found.owner)
 
 
 def _unavailable(question: ClaimRoom) -> ClaimRefused:

@@ -156,6 +156,9 @@ def _claimed(book: Book, fact: RoomClaimed) -> None:
     # While the store was asked it may have gone, or become something else.
     if peer is None or not _may_still_enter(book, peer, Role.CAMERA, fact.claim.room):
         book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
+    elif (room := book.rooms.get(RoomId(fact.claim.room))) and room.keeps_out(fact.owner):
+        book.effects.append(ReleaseRoom(room.id, fact.epoch))
+        cameras.keep_out(book, peer, room)
     elif cameras.stale(book, fact):
         connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
     else:

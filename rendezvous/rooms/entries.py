@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rendezvous.rooms.facts import ResumeKey
 from rendezvous.rooms.seats import Away, Far
 from rendezvous.rooms.sessions import Role, Session
-from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import Join, Source
 
 
@@ -57,6 +57,8 @@ class Room:
     epoch: int = 0
     """The newest claim that this node has seen; if the camera is here, its."""
     camera: ConnectionId | None = None
+    owner: Owner | None = None
+    """The camera's, from its claim, also when it has gone; None: no camera was here."""
     until: float = math.inf
     """When the camera's lease is over, unless it is renewed."""
     lapsed: bool = False
@@ -73,6 +75,10 @@ class Room:
     def live(self, now: float) -> bool:
         """Whether sessions may begin here."""
         return self.camera is not None and not self.lapsed and now < self.until
+
+    def keeps_out(self, owner: Owner | None) -> bool:
+        """Whether a camera is connected here that is another owner's."""
+        return self.camera is not None and owner not in (None, self.owner)
 
     @property
     def places_taken(self) -> int:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from rendezvous.rooms.letters import Letter
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.identity import ConnectionId, NodeId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import Claim, ClientMessage, ErrorCode, Join
 
 ResumeKey: TypeAlias = tuple[RoomId, SessionId, str]
@@ -20,6 +20,8 @@ class Home:
 
     node: NodeId
     epoch: int
+    owner: Owner | None = None
+    """Whose the room is there; None: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class RoomClaimed:
     """The store gave the room to the connection's owner, under a new epoch."""
 
     connection: ConnectionId
+    owner: Owner
     claim: Claim
     epoch: int
     until: float = math.inf

@@ -38,7 +38,7 @@ def _overtaken(book: Book, node: NodeId, letter: HandedOver | Said) -> None:
     book.effects.append(Drop("stale_epoch"))
     room = book.rooms.get(letter.room)
     if room is not None and room.camera is not None and book.node is not None:
-        moved = Moved(room=room.id, epoch=room.epoch, node=book.node)
+        moved = Moved(room=room.id, epoch=room.epoch, node=book.node, owner=room.owner)
         book.effects.append(Post(node, moved))
     else:
         _dismiss(book, node, letter)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rendezvous.rooms import away, cameras, conversations, far, fencing, resumes
 from rendezvous.rooms.book import Book, remember
-from rendezvous.rooms.effects import Drop, Post
+from rendezvous.rooms.effects import Alert, Drop, Post
 from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import (
     Home,
@@ -23,13 +23,13 @@ from rendezvous.wire.messages import Resume
 
 def received(book: Book, fact: LetterReceived) -> None:
     """Another node wrote."""
-    match fact.letter:
-        case Moved(room=room, epoch=epoch, node=node):
-            learn(book, room, Home(node, epoch))
+    match letter := fact.letter:
+        case Moved():
+            learn(book, letter.room, Home(letter.node, letter.epoch, letter.owner))
         case HandedOver() | Said() | Left():
-            far.read(book, fact.node, fact.letter)
+            far.read(book, fact.node, letter)
         case _:
-            away.read(book, fact.node, fact.letter)
+            away.read(book, fact.node, letter)
 
 
 def found(book: Book, fact: RoomFound) -> None:
@@ -54,6 +54,9 @@ def elsewhere(book: Book, fact: RoomLookedUp) -> Home | None:
     home = fact.home
     if book.node is None or home is None or home.node == book.node:
         return None
+    room = book.rooms.get(RoomId(fact.join.room))
+    if room is not None and room.keeps_out(home.owner):
+        return None
     return home if fencing.admits(book, RoomId(fact.join.room), home.epoch) else None
 
 
@@ -63,18 +66,24 @@ def redirect(book: Book, peer: Peer, fact: RoomLookedUp, home: Home) -> None:
     if peer.far is None:
         away.hand_over(book, peer, fact.join, home)
     else:
-        moved = Moved(room=RoomId(fact.join.room), epoch=home.epoch, node=home.node)
-        book.effects.append(Post(peer.far.node, moved))
+        book.effects.append(Post(peer.far.node, _moved(RoomId(fact.join.room), home)))
         book.forget(peer)
 
 
 def learn(book: Book, room_id: RoomId, home: Home) -> None:
     """The camera is at another node: whoever is here for the room goes there."""
+    room = book.rooms.get(room_id)
     if home.node == book.node:
         return  # a claim here is answered to the camera that made it
-    if not fencing.admits(book, room_id, home.epoch):
+    if room is not None and room.keeps_out(home.owner):
+        book.effects.append(Alert(room_id, cameras.OF_ANOTHER))
+    elif not fencing.admits(book, room_id, home.epoch):
         book.effects.append(Drop("stale_epoch"))
-        return
+    else:
+        _follow(book, room_id, home)
+
+
+def _follow(book: Book, room_id: RoomId, home: Home) -> None:
     _hand_over_held(book, room_id, home)
     room = book.rooms.get(room_id)
     if room is None:
@@ -93,11 +102,14 @@ def _move(book: Book, room: Room, home: Home) -> None:
     away.move(book, room, home)
 
 
+def _moved(room: RoomId, home: Home) -> Moved:
+    return Moved(room=room, epoch=home.epoch, node=home.node, owner=home.owner)
+
+
 def _send_after(book: Book, room: Room, home: Home) -> None:
     viewers = [peer for peer in book.viewers_of(room) if peer.far]
-    moved = Moved(room=room.id, epoch=home.epoch, node=home.node)
     for node in sorted({peer.far.node for peer in viewers if peer.far}):
-        book.effects.append(Post(node, moved))
+        book.effects.append(Post(node, _moved(room.id, home)))
     for peer in viewers:
         _take_out(book, room, peer)
         book.stop_waiting(peer)

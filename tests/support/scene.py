@@ -222,11 +222,12 @@ class Scene:
 
     def _claim(self, effect: ClaimRoom) -> Fact:
         room = RoomId(effect.claim.room)
-        if self.store.get(room, (effect.owner,))[0] != effect.owner:
+        owner, _ = self.store.get(room, (effect.owner, None))
+        if not effect.permitted or owner != effect.owner:
             return ClaimRefused(effect.connection, ErrorCode.ROOM_UNAVAILABLE, "Not yours.")
         self.store[room] = (effect.owner, effect.claim.verifier)
         self.epoch += 1
-        return RoomClaimed(effect.connection, effect.claim, self.epoch)
+        return RoomClaimed(effect.connection, effect.owner, effect.claim, self.epoch)
 
 
 def _asker(answer: Fact) -> ConnectionId | None:

@@ -131,13 +131,17 @@ def test_a_session_under_negotiation_does_not_outlive_the_secret(scene: Scene) -
     assert codes(viewer) == [ErrorCode.ROOM_UNKNOWN]
 
 
-def test_who_waits_for_a_room_that_becomes_public_joins(scene: Scene) -> None:
-    """Anybody may."""
+def test_who_waits_with_a_secret_does_not_join_a_room_that_has_none(scene: Scene) -> None:
+    """Nothing shows that it is the same camera's; who asked without a secret joins."""
+    scene.camera(ROOM, KEY, secret=None).hangs_up()
+    anybody = scene.viewer(ROOM, None)
+    anybody.hears_only(Waiting)
     scene.camera(ROOM, KEY).hangs_up()
-    viewer = scene.viewer(ROOM)
-    viewer.hears_only(Waiting)
+    assert codes(anybody) == [ErrorCode.ROOM_UNKNOWN]
+    knowing = scene.viewer(ROOM)
+    knowing.hears_only(Waiting)
     scene.camera(ROOM, KEY, secret=None)
-    viewer.hears_only(Joined)
+    assert codes(knowing) == [ErrorCode.ROOM_UNKNOWN]
 
 
 # ── without a place ──────────────────────────────────────────────────────────────────────────
