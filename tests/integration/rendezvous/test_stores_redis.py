@@ -22,13 +22,16 @@ from rendezvous.stores.contract import (
     TooManyRoomsError,
 )
 from rendezvous.stores.redis import keys
+from rendezvous.stores.redis.address import parse
+from rendezvous.stores.redis.enrolment import Enrolments
+from rendezvous.stores.redis.link import RedisLink
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from tests.support.redis import (
     RedisServer,
     running_redis,
 )
 from tests.support.redis_middleman import cut_once, late, middleman, swapped
-from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened
+from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened, unexpected
 from tests.support.waiting import until
 
 ONE_LOOP = True
@@ -270,13 +273,50 @@ async def test_a_room_counts_for_as_long_as_its_camera_is_there(
         await store.claim(RoomId("one-more"), ALICE, None)
 
 
+async def test_enrolling_costs_no_renewal(server: RedisServer, store: Store) -> None:
+    """Once a day every room is due: it is done in few exchanges, and what fails is not missed."""
+    rooms = [RoomId(f"room-{number}") for number in range(400)]
+    owners = [Owner(f"owner-{number}") for number in range(400)]
+    claims = (
+        store.claim(room, Claimant(owner, HERE, ConnectionId(room)), None)
+        for room, owner in zip(rooms, owners, strict=True)
+    )
+    leases = [
+        Lease(room, claimed.epoch)
+        for room, claimed in zip(rooms, await asyncio.gather(*claims), strict=True)
+    ]
+    with server.client() as client:
+        for room, owner in zip(rooms, owners, strict=True):
+            client.hset(keys.of_room(room).name, "enrolled", "0")
+            client.set(keys.of_owner(owner), "of another kind")
+        assert await store.renew(leases) == frozenset()
+        for owner in owners:
+            client.delete(keys.of_owner(owner))
+        for room in rooms:
+            client.hset(keys.of_room(room).name, "enrolled", "0")
+        assert await store.renew(leases) == frozenset()
+        await until(lambda: all(client.exists(keys.of_owner(owner)) for owner in owners))
+
+
+def test_rooms_that_were_claimed_together_are_enrolled_one_after_the_other(
+    server: RedisServer,
+) -> None:
+    """Over a quarter of a day; each room has a rhythm of its own, so they do not meet again."""
+    enrolments = Enrolments(RedisLink(parse(server.url), on_confusion=unexpected), 30_000, 1)
+    due = {enrolments.due_after(RoomId(f"room-{number}")) for number in range(10_000)}
+    assert (min(due), max(due)) == (750, 1_000)
+    assert len(due) == 251
+
+
 async def test_an_owners_list_that_was_lost_takes_no_room_from_it(
     server: RedisServer, store: Store
 ) -> None:
     """What is bound is its owner's, though it has as many others as it may have."""
     lease = Lease(ROOM, (await store.claim(ROOM, ALICE, None)).epoch)
     with server.client() as client:
-        client.delete(keys.of_owner(ALICE.owner))
+        list_ = keys.of_owner(ALICE.owner)
+        await until(lambda: client.pttl(list_) > RETENTION * 1000)  # it is enrolled for good
+        client.delete(list_)
         client.hset(keys.of_room(ROOM).name, "enrolled", "0")
     for number in range(ROOMS):
         await store.claim(RoomId(f"room-{number}"), ALICE, None)
