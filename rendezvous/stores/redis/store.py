@@ -50,8 +50,9 @@ _SPREAD = 1_000  # epochs: a millisecond's, so that a clock that is behind catch
 class RedisStore:
     """Rooms in Redis, for any number of nodes.
 
-    With ``replicas`` a claim is answered when that many have it. ``on_confusion`` is called when
-    Redis mixed up its replies: the process shall end.
+    With ``replicas`` a claim is answered when that many have it. With ``open_rooms`` names may be
+    chosen, which a Redis that loses its data gives away. ``on_confusion`` is called when Redis
+    mixed up its replies: the process shall end.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RedisStore:
         address: RedisAddress,
         *,
         replicas: int = 0,
+        open_rooms: bool = True,
         retention: float = RETENTION,
         rooms_per_owner: int = ROOMS_PER_OWNER,
         ttl: float = TTL,
@@ -66,6 +68,7 @@ class RedisStore:
     ) -> None:
         self.address = address
         self._replicas = replicas
+        self._open_rooms = open_rooms
         self._ttl = ttl
         self._ttl_ms = _ms(ttl)
         self._name_ms = _ms(retention)
@@ -75,7 +78,7 @@ class RedisStore:
 
     async def start(self) -> None:
         """Connects; raises UnavailableError or SettingsError when this Redis will not do."""
-        await require_fitness(self.address, self._replicas)
+        await require_fitness(self.address, replicas=self._replicas, open_rooms=self._open_rooms)
         self._link.start()
 
     async def stop(self) -> None:
