@@ -48,6 +48,7 @@ _MARGIN = 0.1  # of a lease's life: clocks may run a little faster at one end
 _RENEWALS = 3  # in a lease's life, so that two may fail
 _RENEW_AGAIN = 1.0  # seconds, when one has failed
 _MOST_RENEWED = 1_000  # rooms in one question
+_MOST_RELEASED = 4_000  # rooms at one time: half of what a store lets wait, or less
 
 Question: TypeAlias = ClaimRoom | LookUpRoom
 """An effect that only the store can answer; the answer is a fact."""
@@ -76,6 +77,7 @@ class Registry:
         self._ttl = TTL
         self._renew_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
+        self._releases = asyncio.Semaphore(_MOST_RELEASED)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Fact:
@@ -94,7 +96,7 @@ class Registry:
 
     def release(self, effect: ReleaseRoom) -> None:
         """The camera of this epoch is gone; its connection is, too, and waits for no answer."""
-        self._spawn(self._quietly(self._store.release(Lease(effect.room, effect.epoch))))
+        self._spawn(self._quietly(self._release(Lease(effect.room, effect.epoch))))
 
     def renew(self, leases: tuple[Lease, ...], now: float) -> None:
         """These rooms have cameras; passed on in time, and never while the last one runs."""
@@ -107,6 +109,10 @@ class Registry:
         if self._renewal is not None:
             self._renewal.cancel()  # the next start renews
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _release(self, lease: Lease) -> None:
+        async with self._releases:
+            await self._store.release(lease)
 
     async def _renew(self, leases: tuple[Lease, ...]) -> None:
         for first in range(0, len(leases) or 1, _MOST_RENEWED):

@@ -115,20 +115,22 @@ class RedisLink:
         replies: list[Reply] = []
         for first in range(0, len(calls), _BATCH):
             batch = calls[first : first + _BATCH]
+            self._require_room(len(batch))
             replies += await self._ask([self._line_up(script, *c, durable=durable) for c in batch])
         return replies
 
-    def _line_up(self, script: Script, keys: Keys, arguments: Arguments, *, durable: bool) -> _Call:
+    def _require_room(self, calls: int) -> None:
         if self._worker is None:
             raise StoreUnavailableError("The store is not open.")
         if self._confused:
             raise StoreUnavailableError(f"{self._address} confused its replies.")
+        if self._calls.qsize() + calls > _WAITING:
+            raise StoreUnavailableError(f"{self._calls.qsize()} calls wait for {self._address}.")
+
+    def _line_up(self, script: Script, keys: Keys, arguments: Arguments, *, durable: bool) -> _Call:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         call = _Call(script, keys, arguments, next(self._nonces), durable, answer)
-        try:
-            self._calls.put_nowait(call)
-        except asyncio.QueueFull:
-            raise StoreUnavailableError(f"{_WAITING} calls wait for {self._address}.") from None
+        self._calls.put_nowait(call)
         return call
 
     async def _ask(self, calls: list[_Call]) -> list[Reply]:

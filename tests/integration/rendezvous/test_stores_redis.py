@@ -195,6 +195,23 @@ async def test_a_line_that_is_too_long_is_refused() -> None:
             server.resume()
 
 
+async def test_what_does_not_fit_into_the_line_is_not_begun() -> None:
+    """A run of calls is refused as one: none of them is left in line without its caller."""
+    with running_redis() as server:
+        async with opened(server.url) as store:
+            await store.look_up(ROOM)
+            server.pause()
+            asked = [asyncio.create_task(store.look_up(ROOM)) for _ in range(9_900)]
+            await asyncio.sleep(0)
+            with pytest.raises(StoreUnavailableError, match="9900 calls wait"):
+                await store.watch([RoomId(f"room-{n}") for n in range(200)], HERE)
+            assert store._link._calls.qsize() == 9_900
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+            server.resume()
+
+
 async def test_scripts_that_were_forgotten_are_sent_again(
     server: RedisServer, store: Store
 ) -> None:
