@@ -122,7 +122,7 @@ def _told(book: Book, peer: Peer, place: Away, letter: Told) -> None:
         book.effects.append(Drop("stale_epoch"))
         return
     room = book.rooms[place.room]
-    room.epoch = max(room.epoch, letter.epoch)
+    room.epoch = place.epoch = max(room.epoch, letter.epoch)
     place.heard(letter.message)
     if letter.bound and not (place.seated and peer.room):
         peer.role, peer.room, place.seated = Role.VIEWER, place.room, True
@@ -205,9 +205,9 @@ def move(book: Book, room: Room, home: Home) -> None:
 
 
 def _settled(place: Away, home: Home) -> bool:
-    # The home keeps those that it has admitted. A hand-over that it refused as overtaken is made
-    # again; it cannot have taken it in under the newer claim, for then we would have heard so.
-    return place.seated or place.epoch >= home.epoch
+    # The home tells each viewer that it has of a new claim, before it tells us. Who was told
+    # nothing is not known there: its hand-over was refused as overtaken, or it was forgotten.
+    return place.epoch >= home.epoch
 
 
 def come_home(book: Book, room_id: RoomId) -> list[tuple[Peer, Resume]]:

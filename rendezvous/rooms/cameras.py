@@ -12,10 +12,9 @@ from rendezvous.rooms.admission import (
     require_entry,
 )
 from rendezvous.rooms.book import Book
-from rendezvous.rooms.effects import Alert, ClaimRoom, Drop, Post, ReleaseRoom
+from rendezvous.rooms.effects import Alert, ClaimRoom, Drop, ReleaseRoom
 from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomClaimed
-from rendezvous.rooms.letters import Moved
 from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import Owner, RoomId
 from rendezvous.wire.messages import Claim, Claimed, ErrorCode, Source
@@ -76,16 +75,6 @@ def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
 def stale(book: Book, fact: RoomClaimed) -> bool:
     """Whether a later claim was answered or heard of before this one: its epoch fences it off."""
     return book.newest(RoomId(fact.claim.room)) > fact.epoch
-
-
-def announce(book: Book, room: Room, fact: RoomClaimed) -> None:
-    """Other nodes that want to know are told before anything else changes."""
-    room.epoch = fact.epoch
-    if book.node is not None:
-        nodes = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
-        moved = Moved(room=room.id, epoch=room.epoch, node=book.node, owner=fact.owner)
-        for node in sorted(nodes.union(fact.interested) - {book.node}):
-            book.effects.append(Post(node, moved))
 
 
 def _supersede(book: Book, peer: Peer, room_id: RoomId) -> None:

@@ -169,6 +169,13 @@ class LettersLost:
 
 
 @dataclass(frozen=True, slots=True)
+class LettersMissed:
+    """Some of that node's letters to us were given up, or it had taken us for dead."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class AdriftDue:
     """A viewer's session has been without its home for long enough."""
 
@@ -230,6 +237,7 @@ Fact: TypeAlias = (
     | LetterReceived
     | NodeLost
     | LettersLost
+    | LettersMissed
     | AdriftDue
     | ConnectionDue
     | SessionDue

@@ -10,6 +10,7 @@ from rendezvous.rooms.facts import (
     Home,
     LetterReceived,
     LettersLost,
+    LettersMissed,
     NodeLost,
     RoomClaimed,
     RoomFound,
@@ -17,7 +18,7 @@ from rendezvous.rooms.facts import (
 )
 from rendezvous.rooms.letters import HandedOver, Left, Moved, Said
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.identity import RoomId
+from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import Resume
 
 
@@ -40,13 +41,24 @@ def found(book: Book, fact: RoomFound) -> None:
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The camera is here: so is everybody who is here for the room."""
     room = book.room(RoomId(fact.claim.room))
-    cameras.announce(book, room, fact)
+    room.epoch = fact.epoch
+    served = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
+    _announce(book, fact, set(fact.interested) - served)
     away.leave(book, peer)
     returning = away.come_home(book, room.id)
     cameras.claimed(book, peer, fact)
     for viewer, resumption in returning:
         book.unseat(viewer)
         resumes.resume(book, viewer, resumption)
+    # Their viewers have heard of the claim by now. One that has not is not known here any more.
+    _announce(book, fact, served)
+
+
+def _announce(book: Book, fact: RoomClaimed, nodes: set[NodeId]) -> None:
+    if book.node is not None:
+        room = RoomId(fact.claim.room)
+        home = Home(book.node, fact.epoch, fact.owner)
+        book.effects += [Post(node, _moved(room, home)) for node in sorted(nodes - {book.node})]
 
 
 def elsewhere(book: Book, fact: RoomLookedUp) -> Home | None:
@@ -162,19 +174,14 @@ def sought(book: Book) -> Iterator[RoomId]:
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
 
-def node_lost(book: Book, fact: NodeLost) -> None:
-    """Its viewers are gone, and so is what it was to ours."""
+def begin_anew(book: Book, fact: NodeLost | LettersLost | LettersMissed) -> None:
+    """All that we share with that node is forgotten: nobody can know what either side missed.
+
+    Nothing is said to it. If it lives, and lost letters, it does the same: its viewers are handed
+    over again, and so are ours.
+    """
     for peer in tuple(book.peers.values()):
         if peer.far is not None and peer.far.node == fact.node:
             far.let_go(book, peer)
-        elif peer.away is not None and peer.away.node == fact.node:
-            away.set_adrift(book, peer)
-
-
-def letters_lost(book: Book, fact: LettersLost) -> None:
-    """Neither side can know what the other missed: all that we share begins anew."""
-    for peer in tuple(book.peers.values()):
-        if peer.far is not None and peer.far.node == fact.node:
-            far.dismiss(book, peer)
         elif peer.away is not None and peer.away.node == fact.node:
             away.set_adrift(book, peer)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rendezvous.rooms.facts import Home, LetterReceived, RoomClaimed, RoomFound, RoomLookedUp
+from rendezvous.rooms.facts import Fact, Home, LetterReceived, RoomClaimed, RoomFound, RoomLookedUp
 from rendezvous.rooms.letters import Moved
 from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import (
@@ -76,13 +76,12 @@ def test_viewers_are_not_sent_after_another_owner_s_camera(scene: Scene, how: st
     home, viewer = Home(THERE, 9, THIEF.owner), scene.opens()
     join = proven_join(viewer.welcome, ROOM)
     moved = Moved(room=ROOM, epoch=9, node=THERE, owner=THIEF.owner)
-    scene.happens(
-        {
-            "moved": LetterReceived(THERE, moved),
-            "found": RoomFound(ROOM, home),
-            "looked up": RoomLookedUp(viewer.id, join, known=True, home=home),
-        }[how]
-    )
+    facts: dict[str, Fact] = {
+        "moved": LetterReceived(THERE, moved),
+        "found": RoomFound(ROOM, home),
+        "looked up": RoomLookedUp(viewer.id, join, known=True, home=home),
+    }
+    scene.happens(facts[how])
     camera.hears_nothing()
     watching.hears_nothing()
     assert not camera.closed
