@@ -153,6 +153,8 @@ class Book:
         """The viewer, if its place is at another node, has it there no longer; what it had."""
         away, peer.away = peer.away, None
         if away is not None:
+            if not away.seated:
+                peer.join = None  # nobody has seen its proof
             self.rooms[away.room].away.pop(peer.id, None)
             self.tidy(away.room)
         return away

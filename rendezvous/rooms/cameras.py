@@ -120,7 +120,7 @@ def admit_waiting(book: Book, room: Room) -> None:
     """The camera is there: who still may enter does."""
     waiting, room.waiting = room.waiting, {}
     for viewer in (book.peers[connection] for connection in waiting):
-        join = viewer.join
+        join = viewer.join_to(room.id)
         if join is not None and may_join(join, viewer, known=True, verifier=room.verifier):
             conversations.begin(book, viewer, room.id)
         else:  # it knows a secret that was changed while it waited

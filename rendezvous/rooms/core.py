@@ -184,9 +184,9 @@ def _claim_refused(book: Book, fact: ClaimRefused) -> None:
 
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is not None and peer.far is not None and not book.is_stranger(peer):
-        return  # the question was asked for an earlier seat of the same connection
-    if peer is not None and _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
+    if peer is None or peer.seat != fact.seat:
+        return  # the question was asked for an earlier place of the same connection
+    if _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
         _give_up_resumes(book, peer)
         if (home := homes.elsewhere(book, fact)) is not None:
             homes.redirect(book, peer, fact, home)
@@ -210,7 +210,7 @@ def _give_up_resumes(book: Book, peer: Peer) -> None:
 
 def _store_failed(book: Book, fact: StoreFailed) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is not None:
+    if peer is not None and peer.seat == fact.seat:
         book.refuse(
             peer,
             ErrorCode.STORE_UNAVAILABLE,

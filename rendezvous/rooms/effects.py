@@ -56,6 +56,8 @@ class LookUpRoom:
 
     connection: ConnectionId
     join: Join
+    seat: int = 0
+    """Of a viewer of another node: which of its places the answer is for."""
 
 
 @dataclass(frozen=True, slots=True)

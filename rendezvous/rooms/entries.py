@@ -48,6 +48,15 @@ class Peer:
     held: set[ResumeKey] = field(default_factory=set)
     """Resumes that wait for the other member's."""
 
+    @property
+    def seat(self) -> int:
+        """Which of the seats at its node it has here; 0: it is no far one."""
+        return self.far.seat if self.far is not None else 0
+
+    def join_to(self, room: RoomId) -> Join | None:
+        """Its last join, if it was to this room."""
+        return self.join if self.join is not None and self.join.room == room else None
+
 
 @dataclass(slots=True)
 class Room:

@@ -101,6 +101,8 @@ class RoomLookedUp:
     """None, if known: the room is public."""
     home: Home | None = None
     """Where its camera is; None: away, or this store does not serve several nodes."""
+    seat: int = 0
+    """The question's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,8 @@ class StoreFailed:
     """The store could not be asked for this connection."""
 
     connection: ConnectionId
+    seat: int = 0
+    """The question's."""
 
 
 @dataclass(frozen=True, slots=True)

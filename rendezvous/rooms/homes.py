@@ -76,7 +76,7 @@ def redirect(book: Book, peer: Peer, fact: RoomLookedUp, home: Home) -> None:
     """The viewer's room is at another node."""
     learn(book, RoomId(fact.join.room), home)
     if peer.far is None:
-        away.hand_over(book, peer, fact.join, home)
+        away.hand_over(book, peer, RoomId(fact.join.room), fact.join, home)
     else:
         book.effects.append(Post(peer.far.node, _moved(RoomId(fact.join.room), home)))
         book.forget(peer)
@@ -130,9 +130,9 @@ def _send_after(book: Book, room: Room, home: Home) -> None:
 
 def _hand_over_local(book: Book, room: Room, home: Home) -> None:
     for peer in book.viewers_of(room):
-        message = _take_out(book, room, peer) or peer.join
+        message = _take_out(book, room, peer) or peer.join_to(room.id)
         if message is not None:
-            away.hand_over(book, peer, message, home, seated=True)
+            away.hand_over(book, peer, room.id, message, home, seated=True)
     for session in tuple(room.sessions.values()):  # their viewers are away: they resume there
         conversations.forget(book, session)
 
@@ -151,12 +151,12 @@ def _hand_over_held(book: Book, room_id: RoomId, home: Home) -> None:
         entry = book.resumes.get((room, session, secret), {}).get(Role.VIEWER)
         if entry is not None:
             message = Resume(session=session, secret=secret, room=room)
-            _move_held(book, book.peers[entry.connection], message, home)
+            _move_held(book, book.peers[entry.connection], room, message, home)
 
 
-def _move_held(book: Book, peer: Peer, message: Resume, home: Home) -> None:
+def _move_held(book: Book, peer: Peer, room: RoomId, message: Resume, home: Home) -> None:
     if peer.far is None:
-        away.hand_over(book, peer, message, home)
+        away.hand_over(book, peer, room, message, home)
     else:
         far.dismiss(book, peer)
 

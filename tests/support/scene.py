@@ -218,6 +218,7 @@ class Scene:
             effect.join,
             known=found is not None,
             verifier=found[1] if found else None,
+            seat=effect.seat,
         )
 
     def _claim(self, effect: ClaimRoom) -> Fact:
