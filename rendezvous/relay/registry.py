@@ -88,7 +88,8 @@ class Registry:
             return await self._look_up(question)
         except StoreUnavailableError as error:
             self._count_failure(error)
-            return StoreFailed(question.connection)
+            seat = question.seat if isinstance(question, LookUpRoom) else 0
+            return StoreFailed(question.connection, seat)
         except Exception:
             log.exception("A defect of the store")
             sentence = "A defect of the server."
@@ -168,6 +169,7 @@ class Registry:
             known=found is not None,
             verifier=found.verifier if found else None,
             home=_home(found),
+            seat=question.seat,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
