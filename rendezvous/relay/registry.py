@@ -99,11 +99,11 @@ class Registry:
         """The camera of this epoch is gone; its connection is, too, and waits for no answer."""
         self._spawn(self._quietly(self._release(Lease(effect.room, effect.epoch))))
 
-    def renew(self, leases: tuple[Lease, ...], now: float) -> None:
-        """These rooms have cameras; passed on in time, and never while the last one runs."""
+    def renew(self, held: Callable[[], tuple[Lease, ...]], now: float) -> None:
+        """Rooms that have cameras: asked for when it is time, and never while the last one runs."""
         if now >= self._renew_at and (self._renewal is None or self._renewal.done()):
             self._renew_at = now + self._ttl / _RENEWALS * self._chance.uniform(0.8, 1.2)
-            self._renewal = self._spawn(self._quietly(self._renew(leases)))
+            self._renewal = self._spawn(self._quietly(self._renew(held())))
 
     async def stop(self) -> None:
         """Waits until the store knows who has gone. Idempotent."""
@@ -143,7 +143,7 @@ class Registry:
             return _unavailable(question)
         asked_at = self._clock()
         try:
-            claimant = Claimant(question.owner, self._node, question.connection)
+            claimant = Claimant(question.owner, self._node, question.connection, question.newest)
             claimed = await self._store.claim(RoomId(claim.room), claimant, claim.verifier)
         except RoomTakenError:
             return _unavailable(question)

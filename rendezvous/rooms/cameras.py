@@ -39,7 +39,8 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
         book.refuse(peer, ErrorCode.SUPERSEDED, takeovers.IN_TURNS, retry_after=pause)
         book.close(peer)
     else:
-        book.effects.append(ClaimRoom(peer.id, owner, message, permitted=permitted))
+        newest = book.newest(RoomId(message.room))
+        book.effects.append(ClaimRoom(peer.id, owner, message, newest, permitted))
 
 
 def _permitted(book: Book, room_id: RoomId, owner: Owner) -> bool:

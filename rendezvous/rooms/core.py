@@ -161,10 +161,19 @@ def _claimed(book: Book, fact: RoomClaimed) -> None:
         book.effects.append(ReleaseRoom(room.id, fact.epoch))
         cameras.keep_out(book, peer, room)
     elif cameras.stale(book, fact):
-        connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
+        book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
+        _overtaken(book, peer, RoomId(fact.claim.room))
     else:
         _give_up_resumes(book, peer)
         homes.claimed(book, peer, fact)
+
+
+def _overtaken(book: Book, peer: Peer, room_id: RoomId) -> None:
+    room = book.rooms.get(room_id)
+    if room is not None and room.camera not in (None, peer.id):
+        connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
+    else:  # the store has forgotten epochs; it is told them with the next claim
+        _come_back_later(book, peer)
 
 
 def _may_still_enter(book: Book, peer: Peer, role: Role, room: str) -> bool:
@@ -211,15 +220,19 @@ def _give_up_resumes(book: Book, peer: Peer) -> None:
 def _store_failed(book: Book, fact: StoreFailed) -> None:
     peer = book.peers.get(fact.connection)
     if peer is not None and peer.seat == fact.seat:
-        book.refuse(
-            peer,
-            ErrorCode.STORE_UNAVAILABLE,
-            "The server cannot reach its store; try again in a moment.",
-            retry_after=round(book.limits.store_retry * (1 + book.jitter() / 2), 1),
-        )
-        peer.challenged_at = None  # it is asked again when the store is back
+        _come_back_later(book, peer)
         if peer.far is not None:
             book.unseat(peer)
+
+
+def _come_back_later(book: Book, peer: Peer) -> None:
+    book.refuse(
+        peer,
+        ErrorCode.STORE_UNAVAILABLE,
+        "The server cannot reach its store; try again in a moment.",
+        retry_after=round(book.limits.store_retry * (1 + book.jitter() / 2), 1),
+    )
+    peer.challenged_at = None  # it is asked again when the store is back
 
 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────

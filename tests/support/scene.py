@@ -122,6 +122,8 @@ class Scene:
         self.epoch = 0
         self.released: list[ReleaseRoom] = []
         self.drops: list[str] = []
+        self.asked: list[ClaimRoom] = []
+        """The claims that the store was asked for."""
         self.slow = False
         self.answers: list[Fact] = []
         """What the store has answered, and the core has not heard yet."""
@@ -222,6 +224,7 @@ class Scene:
         )
 
     def _claim(self, effect: ClaimRoom) -> Fact:
+        self.asked.append(effect)
         room = RoomId(effect.claim.room)
         owner, _ = self.store.get(room, (effect.owner, None))
         if not effect.permitted or owner != effect.owner:

@@ -118,7 +118,7 @@ class RedisStore:
             _CLAIM,
             keys.of_room(room)[:3],
             *(claimant.owner, verifier or "", claimant.node, claimant.connection),
-            *(self._floor, step, int(may_bind)),
+            *(max(self._floor, claimant.newest), step, int(may_bind)),
             *(self._ttl_ms, self._name_ms, self._enrolments.every_ms),
             durable=True,
         )

@@ -5,6 +5,7 @@ import pytest
 from rendezvous.rooms.facts import ConnectionLost
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire import identity
+from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import (
     Claimed,
     End,
@@ -89,6 +90,19 @@ def test_an_earlier_claim_that_is_answered_later_takes_nothing_over(scene: Scene
     assert codes(earlier) == [ErrorCode.SUPERSEDED]
     assert earlier.closed
     assert later.hears_only(Claimed).epoch == 2
+    assert [(released.room, released.epoch) for released in scene.released] == [(ROOM, 1)]
+
+
+def test_a_claim_below_what_was_seen_is_given_back_and_can_be_made_again(scene: Scene) -> None:
+    """The store has forgotten epochs; no other camera is known, so this one is not sent away."""
+    scene.book.epochs[RoomId(ROOM)] = 7
+    camera = scene.camera(ROOM, KEY)
+    assert codes(camera) == [ErrorCode.STORE_UNAVAILABLE]
+    assert not camera.closed
+    assert [(released.room, released.epoch) for released in scene.released] == [(ROOM, 1)]
+    scene.epoch = scene.asked[-1].newest
+    claims(camera, ROOM)
+    assert camera.hears_only(Claimed).epoch == 8
 
 
 def test_a_look_up_of_before_the_change_of_secret_admits_nobody(scene: Scene) -> None:
