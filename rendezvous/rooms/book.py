@@ -188,6 +188,7 @@ class Book:
         else:
             peer.stranger_since = self.now
             peer.admit_by = self.now + self.limits.rejoin
+            peer.check_at = self.now
             self.effects.append(Unseat(peer.id))
 
     def bind(self, peer: Peer, role: Role, room: Room) -> None:

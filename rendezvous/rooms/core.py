@@ -239,8 +239,9 @@ def _come_back_later(book: Book, peer: Peer) -> None:
 
 
 def _due(book: Book, now: float) -> Iterator[Fact]:
-    for connection in book.peers:
-        yield ConnectionDue(connection)
+    for connection, peer in book.peers.items():
+        if peer.check_at <= now:
+            yield ConnectionDue(connection)
     for session in book.sessions.values():
         if session.deadline is not None and session.deadline <= now:
             yield SessionDue(session.id)

@@ -32,6 +32,8 @@ class Peer:
     """It is closed then, if it is still a stranger: without a room, or without a place in it."""
     heard_at: float
     pinged_at: float | None = None
+    check_at: float = 0.0
+    """When the next of these deadlines may have come. Being heard only puts them off."""
     greeted: bool = False
     role: Role | None = None
     room: RoomId | None = None
