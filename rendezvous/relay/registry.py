@@ -48,7 +48,8 @@ _MARGIN = 0.1  # of a lease's life: clocks may run a little faster at one end
 _RENEWALS = 3  # in a lease's life, so that two may fail
 _RENEW_AGAIN = 1.0  # seconds, when one has failed
 _MOST_RENEWED = 1_000  # rooms in one question
-_MOST_RELEASED = 4_000  # rooms at one time: half of what a store lets wait, or less
+_MOST_RELEASED = 400  # rooms at one time: each call's deadline begins when it is lined up
+_FAREWELL = 5.0  # seconds for releases at the end; a lease that was not released runs out
 
 Question: TypeAlias = ClaimRoom | LookUpRoom
 """An effect that only the store can answer; the answer is a fact."""
@@ -106,10 +107,14 @@ class Registry:
             self._renewal = self._spawn(self._quietly(self._renew(held())))
 
     async def stop(self) -> None:
-        """Waits until the store knows who has gone. Idempotent."""
+        """Waits until the store knows who has gone, or has had the time for it. Idempotent."""
         if self._renewal is not None:
             self._renewal.cancel()  # the next start renews
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks := tuple(self._tasks):
+            _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _release(self, lease: Lease) -> None:
         async with self._releases:
