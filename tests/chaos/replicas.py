@@ -184,7 +184,7 @@ class ReplicaStore:
 
     async def claim(self, room: RoomId, claimant: Claimant, verifier: str | None) -> Claimed:
         """See the contract."""
-        least = self._floor, 1 + self._replicas.chance.randrange(_SPREAD)
+        least = max(self._floor, claimant.newest), 1 + self._replicas.chance.randrange(_SPREAD)
         claimed = await self._call(
             lambda replica, now: replica.claim(room, claimant, verifier, least, now)
         )
