@@ -1,6 +1,6 @@
 /**
  * The connection to the rendezvous: opened, opened again when it is lost, and exchanged for another
- * one, before it is let go, when the server says that it will go.
+ * one when the server says that it will go. It is let go when the other has taken us, not before.
  *
  * The owner says `dial` once and hears of every greeting, message and loss; until it says `hangUp`
  * a lost connection is replaced after a jittered pause.
@@ -12,6 +12,9 @@ import * as wire from './wire.js';
 
 const FIRST_PAUSE = 300; // ms
 const LONGEST_PAUSE = 5_000; // ms
+/** Answers of a server that takes us, and what one says that does not. */
+const TAKEN = new Set(['joined', 'waiting', 'resumed']);
+const NOT_TAKEN = new Set(['error', 'goaway']);
 
 /**
  * @typedef {{
@@ -27,6 +30,8 @@ export class Signalling {
   #line = null;
   /** One that will take its place. @type {Line | null} */
   #next = null;
+  /** The one whose place it took, until its server has taken us. @type {Line | null} */
+  #former = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #dialling;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -75,7 +80,7 @@ export class Signalling {
     this.#line?.send(message);
   }
 
-  /** Opens another connection; this one is let go when the other is greeted. */
+  /** Opens another connection; this one is let go when we are taken there. */
   move() {
     clearTimeout(this.#moving);
     // All viewers of a server hear the same goaway, and this server can still be used so long.
@@ -93,27 +98,51 @@ export class Signalling {
     return new Line(this.url, {
       welcomed: (line) => this.#greeted(line),
       message: (line, message) => this.#told(line, message),
-      lost: (line, wasWelcome) => (line === this.#line ? this.#lost(wasWelcome) : this.#moveLater()),
+      lost: (line, wasWelcome) => this.#gone(line, wasWelcome),
     });
   }
 
   /** @param {Line} line */
   #greeted(line) {
-    if (line !== this.#line) {
-      this.#line?.close();
-      this.#line = line;
-      this.#next = this.#after = null;
-    }
-    this.#backoff.reset();
+    if (line === this.#next) {
+      [this.#former, this.#line, this.#next] = [this.#line, line, null];
+      this.#after = null;
+    } else this.#backoff.reset();
     this.listener.welcomed();
   }
 
   /** @param {Line} line @param {wire.ServerMessage} message */
   #told(line, message) {
-    if (line !== this.#line) return; // a server that takes nobody says so, and closes
+    if (line === this.#next) return; // a server that takes nobody says so, and closes
+    if (this.#former && line === this.#line && NOT_TAKEN.has(message.type)) return this.#goBack();
+    if (this.#former && TAKEN.has(message.type)) this.#decide(line);
     if (message.type !== 'goaway') return this.listener.message(message);
+    if (line !== this.#line) return;
     this.#after = message.after * 1000;
     this.listener.sentAway();
+  }
+
+  /** @param {Line} line who was the first to take us: the camera may have come to the former */
+  #decide(line) {
+    if (line === this.#former) return this.#goBack();
+    this.#former?.close();
+    this.#former = null;
+    this.#backoff.reset();
+  }
+
+  /** The next server did not take us; this one still has us, and another time it may. */
+  #goBack() {
+    this.#line?.close();
+    [this.#line, this.#former] = [this.#former, null];
+    this.#moveLater();
+  }
+
+  /** @param {Line} line @param {boolean} wasWelcome */
+  #gone(line, wasWelcome) {
+    if (line === this.#former) this.#former = null;
+    else if (line === this.#next) this.#moveLater();
+    else if (this.#former) this.#goBack();
+    else this.#lost(wasWelcome);
   }
 
   /** @param {boolean} wasWelcome */
@@ -139,8 +168,9 @@ export class Signalling {
 
   #drop() {
     this.stay();
+    this.#former?.close();
     this.#line?.close();
-    this.#line = null;
+    this.#former = this.#line = null;
   }
 
   /** @param {number} pause milliseconds */

@@ -230,6 +230,7 @@ def _store(settings: Settings, on_failure: Callable[[ProgramError], None]) -> St
     return RedisStore(
         address,
         replicas=settings.redis_replicas,
+        open_rooms=settings.open_rooms,
         rooms_per_owner=settings.rooms_per_key,
         on_confusion=on_failure,
     )

@@ -97,7 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Secret | None,
         option(
             "share rooms with other nodes: redis://HOST:PORT, rediss:// for TLS, or "
-            "redis+sentinel://HOST:PORT,HOST:PORT/NAME (none: rooms are this server's, in --state)",
+            "redis+sentinel://HOST:PORT,HOST:PORT/NAME; it needs maxmemory-policy noeviction, and "
+            "appendonly yes to remember chosen names (none: rooms are this server's, in --state)",
             metavar="ADDRESS",
         ),
     ] = None

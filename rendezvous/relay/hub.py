@@ -254,13 +254,15 @@ class Hub:
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────
 
+    def _held(self) -> tuple[Lease, ...]:
+        return tuple(Lease(room, epoch) for room, epoch in self._core.held_rooms)
+
     async def _pass_time(self) -> None:
         while True:
             try:
                 for fact in self._core.due(self._clock()):
                     self.hear(fact)
-                held = tuple(Lease(room, epoch) for room, epoch in self._core.held_rooms)
-                self._registry.renew(held, self._clock())
+                self._registry.renew(self._held, self._clock())
                 self.counters.report()
             except Exception:
                 log.exception("A defect while time passed")

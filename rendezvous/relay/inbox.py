@@ -1,8 +1,8 @@
-"""Mail over Redis: each node has a stream as its inbox, and reads it with one call that blocks.
+"""Mail over Redis: each node has a stream as its inbox, and empties it with one call that blocks.
 
-Streams cost what publishing costs and lose nothing when a connection breaks: reading is resumed
-after the last entry. An inbox is bounded and ends by itself; what is lost with it the links send
-again.
+Streams cost what publishing costs and lose nothing when a connection breaks: what was not read is
+still there. An inbox is bounded in frames, bytes and age, and ends by itself; what is lost with it
+the links send again.
 """
 
 import asyncio
@@ -15,16 +15,19 @@ from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
 from rendezvous.stores.redis.link import RedisLink
 from rendezvous.stores.redis.script import Script
-from rendezvous.stores.redis.stream import BEGINNING, Entry, StreamReader
+from rendezvous.stores.redis.stream import Entry, StreamReader
 from rendezvous.wire.identity import NodeId
 
 log = logging.getLogger(__name__)
 
 _POST = Script(Path(__file__).parent / "post.lua")
-_NEWEST = Script(Path(__file__).parent / "newest.lua")
 
-_ENTRIES = 10_000  # frames: some seconds of a storm
-_LIFE = 60_000  # ms after the last frame; links give letters up after half of it
+_FRAMES = 10_000  # some seconds of a storm
+_BYTES = 32 * 2**20  # of Redis's memory, for a node that does not read
+_FITTING = 100  # frames of the largest size are about as much
+_LIFE = 60_000  # ms of a frame; links give letters up after half of it
+_BOUNDS = (_FRAMES, _BYTES, _FITTING, _LIFE)
+_PORTION = 16  # frames in one exchange: a few megabytes, which have the link's deadline to travel
 _RETRY = 0.25  # seconds
 
 
@@ -50,8 +53,9 @@ class RedisMail:
 
     async def send(self, frames: Sequence[tuple[NodeId, bytes]]) -> None:
         """See the declaration."""
-        calls = [((inbox_of(node),), (_ENTRIES, _LIFE, data.decode())) for node, data in frames]
-        await self._link.run_all(_POST, calls)
+        calls = [((inbox_of(node),), (*_BOUNDS, data)) for node, data in frames]
+        for first in range(0, len(calls), _PORTION):
+            await self._link.run_all(_POST, calls[first : first + _PORTION])
 
     async def stop(self) -> None:
         """See the declaration."""
@@ -62,36 +66,24 @@ class RedisMail:
         await self._link.stop()
 
     async def _read(self, inbox: str, deliver: Callable[[bytes], None]) -> None:
-        reader = StreamReader(self._address)
-        last = BEGINNING
+        reader = StreamReader(self._address, inbox)
         try:
             while self._reading is not None:  # a client may swallow a cancellation
                 try:
-                    entries = await reader.read(inbox, last)
-                    last = entries[-1].id if entries else await self._resume(inbox, last)
+                    _deliver(await reader.read(), deliver)
                 except StoreUnavailableError as error:
                     log.debug("The inbox cannot be read: %s", error)
                     await asyncio.sleep(_RETRY)
-                else:
-                    _deliver(entries, deliver)
+                except Exception:
+                    log.exception("A defect while the inbox was read; it is read again")
+                    await asyncio.sleep(_RETRY)
         finally:
             await reader.close()
-
-    async def _resume(self, inbox: str, last: str) -> str:
-        # A Redis that lost its data, or another whose clock is behind, numbers from below what
-        # was read already: from the beginning, then. What was read before is recognised.
-        (newest,) = await self._link.run(_NEWEST, (inbox,))
-        return BEGINNING if _number(newest) < _number(last) else last
 
 
 def _deliver(entries: Sequence[Entry], deliver: Callable[[bytes], None]) -> None:
     for entry in entries:
         try:
-            deliver(entry.fields.get("frame", "").encode())
+            deliver(entry.fields.get(b"frame", b""))
         except Exception:
             log.exception("A defect while a letter was read")
-
-
-def _number(entry: str) -> tuple[int, int]:
-    milliseconds, _, number = entry.partition("-")
-    return int(milliseconds), int(number)

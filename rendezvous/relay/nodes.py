@@ -19,6 +19,7 @@ from rendezvous.rooms.facts import (
     Home,
     LetterReceived,
     LettersLost,
+    LettersMissed,
     NodeLost,
     RoomFound,
     StoreReached,
@@ -29,6 +30,7 @@ from rendezvous.wire.identity import NodeId, RoomId
 log = logging.getLogger(__name__)
 
 _BEAT_EVERY = 1.0  # seconds; also how soon it is noticed that the store is back
+_BEATS_MISSED = 5  # others may have taken us for dead, for example while the process was stopped
 _LOOK_EVERY = 5  # beats between two looks at who is alive
 _SEEK_EVERY = 4.0  # seconds; a watch lasts for 15, and a notice may be lost
 _RETRY = 0.25  # seconds, when the store is away
@@ -106,11 +108,14 @@ class Nodes:
         found = self._links.read(data, self._clock())
         if found is None:
             return
-        frame, letters = found
-        for letter in letters:
-            self._hear(LetterReceived(frame.source, letter))
-        if frame.farewell:
-            self._lose(frame.source)
+        source = found.frame.source
+        if found.missed:
+            log.warning("Letters of a node of ours were missed; all shared begins anew")
+            self._hear(LettersMissed(source))
+        for letter in found.letters:
+            self._hear(LetterReceived(source, letter))
+        if found.frame.farewell:
+            self._lose(source)
         self._written.set()  # an acknowledgement is due, and maybe answers
 
     async def _send(self) -> None:
@@ -143,10 +148,12 @@ class Nodes:
     # ── who lives ────────────────────────────────────────────────────────────────────────────
 
     async def _beat(self) -> None:
-        away = False
+        away, reached = False, self._clock()
         for number in range(1_000_000_000):
             try:
                 await self._store.beat(self.node)
+                away = away or self._clock() - reached > _BEATS_MISSED * _BEAT_EVERY
+                reached = self._clock()
                 if number % _LOOK_EVERY == 0:
                     await self._look_around()
             except StoreUnavailableError:
@@ -206,7 +213,8 @@ class Nodes:
         for room, binding in found.items():
             holder = binding.holder
             if holder is not None and holder.node != self.node:
-                self._hear(RoomFound(room, Home(holder.node, holder.epoch)))
+                home = Home(holder.node, holder.epoch, binding.owner)
+                self._hear(RoomFound(room, home))
 
 
 async def _forever(loop: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -30,6 +30,7 @@ from rendezvous.rooms.facts import (
 )
 from rendezvous.stores.contract import (
     TTL,
+    Binding,
     Claimant,
     Claimed,
     Lease,
@@ -47,6 +48,8 @@ _MARGIN = 0.1  # of a lease's life: clocks may run a little faster at one end
 _RENEWALS = 3  # in a lease's life, so that two may fail
 _RENEW_AGAIN = 1.0  # seconds, when one has failed
 _MOST_RENEWED = 1_000  # rooms in one question
+_MOST_RELEASED = 400  # rooms at one time: each call's deadline begins when it is lined up
+_FAREWELL = 5.0  # seconds for releases at the end; a lease that was not released runs out
 
 Question: TypeAlias = ClaimRoom | LookUpRoom
 """An effect that only the store can answer; the answer is a fact."""
@@ -75,6 +78,7 @@ class Registry:
         self._ttl = TTL
         self._renew_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
+        self._releases = asyncio.Semaphore(_MOST_RELEASED)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Fact:
@@ -85,7 +89,8 @@ class Registry:
             return await self._look_up(question)
         except StoreUnavailableError as error:
             self._count_failure(error)
-            return StoreFailed(question.connection)
+            seat = question.seat if isinstance(question, LookUpRoom) else 0
+            return StoreFailed(question.connection, seat)
         except Exception:
             log.exception("A defect of the store")
             sentence = "A defect of the server."
@@ -93,19 +98,27 @@ class Registry:
 
     def release(self, effect: ReleaseRoom) -> None:
         """The camera of this epoch is gone; its connection is, too, and waits for no answer."""
-        self._spawn(self._quietly(self._store.release(Lease(effect.room, effect.epoch))))
+        self._spawn(self._quietly(self._release(Lease(effect.room, effect.epoch))))
 
-    def renew(self, leases: tuple[Lease, ...], now: float) -> None:
-        """These rooms have cameras; passed on in time, and never while the last one runs."""
+    def renew(self, held: Callable[[], tuple[Lease, ...]], now: float) -> None:
+        """Rooms that have cameras: asked for when it is time, and never while the last one runs."""
         if now >= self._renew_at and (self._renewal is None or self._renewal.done()):
             self._renew_at = now + self._ttl / _RENEWALS * self._chance.uniform(0.8, 1.2)
-            self._renewal = self._spawn(self._quietly(self._renew(leases)))
+            self._renewal = self._spawn(self._quietly(self._renew(held())))
 
     async def stop(self) -> None:
-        """Waits until the store knows who has gone. Idempotent."""
+        """Waits until the store knows who has gone, or has had the time for it. Idempotent."""
         if self._renewal is not None:
             self._renewal.cancel()  # the next start renews
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks := tuple(self._tasks):
+            _, late = await asyncio.wait(tasks, timeout=_FAREWELL)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _release(self, lease: Lease) -> None:
+        async with self._releases:
+            await self._store.release(lease)
 
     async def _renew(self, leases: tuple[Lease, ...]) -> None:
         for first in range(0, len(leases) or 1, _MOST_RENEWED):
@@ -135,7 +148,7 @@ class Registry:
             return _unavailable(question)
         asked_at = self._clock()
         try:
-            claimant = Claimant(question.owner, self._node, question.connection)
+            claimant = Claimant(question.owner, self._node, question.connection, question.newest)
             claimed = await self._store.claim(RoomId(claim.room), claimant, claim.verifier)
         except RoomTakenError:
             return _unavailable(question)
@@ -145,7 +158,9 @@ class Registry:
         self._ttl = claimed.ttl
         self._renew_at = min(self._renew_at, asked_at + claimed.ttl / _RENEWALS)
         until, interested = self._until(asked_at), self._interested(claimed)
-        return RoomClaimed(question.connection, claim, claimed.epoch, until, interested)
+        return RoomClaimed(
+            question.connection, question.owner, claim, claimed.epoch, until, interested
+        )
 
     def _interested(self, claimed: Claimed) -> tuple[NodeId, ...]:
         previous = {claimed.previous.node} if claimed.previous is not None else set()
@@ -158,7 +173,8 @@ class Registry:
             question.join,
             known=found is not None,
             verifier=found.verifier if found else None,
-            home=Home(found.holder.node, found.holder.epoch) if found and found.holder else None,
+            home=_home(found),
+            seat=question.seat,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -178,6 +194,12 @@ class Registry:
     def _count_failure(self, error: StoreUnavailableError) -> None:
         self._counters.add("store_failed")
         log.debug("The store failed: %s", error)
+
+
+def _home(found: Binding | None) -> Home | None:
+    if found is None or found.holder is None:
+        return None
+    return Home(found.holder.node, found.holder.epoch, found.owner)
 
 
 def _unavailable(question: ClaimRoom) -> ClaimRefused:

@@ -110,9 +110,14 @@ def _unreadable() -> RefusalError:
 
 
 def may_join(join: Join, peer: Peer, *, known: bool, verifier: str | None) -> bool:
-    """Whether the viewer may enter: in constant time, whether or not there is such a room."""
+    """Whether the viewer may enter: in constant time, whether or not there is such a room.
+
+    Who shows a proof was given a secret by a camera. If the room has none, it is another camera
+    that has it now: the store has lost its data, or the name had expired.
+    """
     proof = identity.join_proof(
         verifier or _NOBODY, nonce=peer.nonce, connection=peer.id, room=join.room
     )
     proven = hmac.compare_digest(proof, join.proof or "")
-    return known and (verifier is None or proven)
+    public = verifier is None and join.proof is None
+    return known and (public or proven)

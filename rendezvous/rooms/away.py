@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rendezvous.rooms import fencing
-from rendezvous.rooms.actions import wait
+from rendezvous.rooms.actions import UNKNOWN, wait
 from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import Bind, Drop, LookUpRoom, Post, SeekRoom, Send
 from rendezvous.rooms.entries import Peer, Room
@@ -32,6 +32,7 @@ from rendezvous.wire.messages import (
     Candidate,
     End,
     EndReason,
+    ErrorCode,
     Join,
     Offer,
     Presence,
@@ -42,12 +43,21 @@ from rendezvous.wire.messages import (
 
 
 def hand_over(
-    book: Book, peer: Peer, message: Join | Resume, home: Home, *, seated: bool = False
+    book: Book,
+    peer: Peer,
+    room_id: RoomId,
+    message: Join | Resume,
+    home: Home,
+    *,
+    seated: bool = False,
 ) -> None:
-    """The viewer is a member of its room at another node, as far as that node agrees."""
+    """The viewer is a member of the room at another node, as far as that node agrees."""
+    if message.room != room_id:  # it would write one room's epoch into another
+        book.effects.append(Drop("cross_room"))
+        return
     seated = seated or not book.is_stranger(peer)
     leave(book, peer, replaced=isinstance(message, Join))
-    room = book.room(RoomId(message.room))
+    room = book.room(room_id)
     room.epoch = max(room.epoch, home.epoch)
     place = Away(room.id, next(book.seats), home.node, room.epoch, seated)
     place.opened(message)
@@ -73,6 +83,9 @@ def pass_on(book: Book, peer: Peer, message: Offer | Answer | Candidate | End | 
         book.effects.append(Drop("to_absent_member"))
         return
     if isinstance(message, Resume):
+        if message.room != place.room:
+            book.refuse(peer, ErrorCode.SESSION_UNKNOWN, UNKNOWN, session=message.session)
+            return
         place.opened(message)
     elif isinstance(message, End) and message.session == place.session:
         place.forget()
@@ -122,7 +135,7 @@ def _told(book: Book, peer: Peer, place: Away, letter: Told) -> None:
         book.effects.append(Drop("stale_epoch"))
         return
     room = book.rooms[place.room]
-    room.epoch = max(room.epoch, letter.epoch)
+    room.epoch = place.epoch = max(room.epoch, letter.epoch)
     place.heard(letter.message)
     if letter.bound and not (place.seated and peer.room):
         peer.role, peer.room, place.seated = Role.VIEWER, place.room, True
@@ -173,11 +186,12 @@ def set_adrift(book: Book, peer: Peer) -> None:
 
 
 def _ask_again(book: Book, peer: Peer, place: Away) -> None:
+    join = peer.join_to(place.room)
     book.come_back(peer)
     if place.seated:
         wait(book, peer.id, place.room)
-    elif peer.join is not None:  # nobody has seen its proof yet
-        book.effects.append(LookUpRoom(peer.id, peer.join))
+    elif join is not None:  # nobody has seen its proof yet
+        book.effects.append(LookUpRoom(peer.id, join))
 
 
 def due(book: Book, fact: AdriftDue) -> None:
@@ -199,15 +213,15 @@ def move(book: Book, room: Room, home: Home) -> None:
         place = peer.away
         if place is None or (place.node == home.node and _settled(place, home)):
             continue
-        message = place.resumption() or peer.join
+        message = place.resumption() or peer.join_to(room.id)
         if message is not None:
-            hand_over(book, peer, message, home)
+            hand_over(book, peer, room.id, message, home)
 
 
 def _settled(place: Away, home: Home) -> bool:
-    # The home keeps those that it has admitted. A hand-over that it refused as overtaken is made
-    # again; it cannot have taken it in under the newer claim, for then we would have heard so.
-    return place.seated or place.epoch >= home.epoch
+    # The home tells each viewer that it has of a new claim, before it tells us. Who was told
+    # nothing is not known there: its hand-over was refused as overtaken, or it was forgotten.
+    return place.epoch >= home.epoch
 
 
 def come_home(book: Book, room_id: RoomId) -> list[tuple[Peer, Resume]]:
@@ -217,18 +231,18 @@ def come_home(book: Book, room_id: RoomId) -> list[tuple[Peer, Resume]]:
     """
     room = book.rooms.get(room_id)
     peers = [book.peers[viewer] for viewer in room.away] if room is not None else []
-    places = [(peer, peer.away) for peer in peers]
+    places = [(peer, peer.away, peer.join_to(room_id)) for peer in peers]
     for peer in peers:
         leave(book, peer)
-    for peer, place in places:
+    for peer, place, join in places:
         if place is not None and place.resumption() is None:
-            _stay(book, peer, place)
-    resumptions = ((peer, place.resumption()) for peer, place in places if place is not None)
+            _stay(book, peer, place, join)
+    resumptions = ((peer, place.resumption()) for peer, place, _ in places if place is not None)
     return [(peer, message) for peer, message in resumptions if message is not None]
 
 
-def _stay(book: Book, peer: Peer, place: Away) -> None:
+def _stay(book: Book, peer: Peer, place: Away, join: Join | None) -> None:
     if place.seated:
         book.room(place.room).waiting[peer.id] = book.now + book.limits.waiting
-    elif peer.join is not None:
-        book.effects.append(LookUpRoom(peer.id, peer.join))
+    elif join is not None:
+        book.effects.append(LookUpRoom(peer.id, join))

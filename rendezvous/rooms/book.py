@@ -153,6 +153,8 @@ class Book:
         """The viewer, if its place is at another node, has it there no longer; what it had."""
         away, peer.away = peer.away, None
         if away is not None:
+            if not away.seated:
+                peer.join = None  # nobody has seen its proof
             self.rooms[away.room].away.pop(peer.id, None)
             self.tidy(away.room)
         return away
@@ -186,6 +188,7 @@ class Book:
         else:
             peer.stranger_since = self.now
             peer.admit_by = self.now + self.limits.rejoin
+            peer.check_at = self.now
             self.effects.append(Unseat(peer.id))
 
     def bind(self, peer: Peer, role: Role, room: Room) -> None:

@@ -4,17 +4,26 @@ import math
 
 from rendezvous.rooms import conversations, takeovers, viewers
 from rendezvous.rooms.actions import Happening
-from rendezvous.rooms.admission import RefusalError, may_join, owner_of, require_entry
+from rendezvous.rooms.admission import (
+    ROOM_UNAVAILABLE,
+    RefusalError,
+    may_join,
+    owner_of,
+    require_entry,
+)
 from rendezvous.rooms.book import Book
-from rendezvous.rooms.effects import ClaimRoom, Drop, Post, ReleaseRoom
+from rendezvous.rooms.effects import Alert, ClaimRoom, Drop, ReleaseRoom
 from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomClaimed
-from rendezvous.rooms.letters import Moved
 from rendezvous.rooms.sessions import Event, Role
-from rendezvous.wire.identity import RoomId
+from rendezvous.wire.identity import Owner, RoomId
 from rendezvous.wire.messages import Claim, Claimed, ErrorCode, Source
 
 CLAIMED_ELSEWHERE = "The same camera claimed this room elsewhere."
+OF_ANOTHER = (
+    "The store gave it to another key while its camera is connected here. The camera keeps it for "
+    "now; the store may have lost its data."
+)
 
 
 def claim(book: Book, peer: Peer, message: Claim) -> None:
@@ -25,21 +34,36 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
         return
-    if pause := takeovers.pause(book, peer, RoomId(message.room)):
+    permitted = _permitted(book, RoomId(message.room), owner)
+    if permitted and (pause := takeovers.pause(book, peer, RoomId(message.room))):
         book.refuse(peer, ErrorCode.SUPERSEDED, takeovers.IN_TURNS, retry_after=pause)
         book.close(peer)
     else:
-        permitted = book.permits(RoomId(message.room), owner)
-        book.effects.append(ClaimRoom(peer.id, owner, message, permitted=permitted))
+        newest = book.newest(RoomId(message.room))
+        book.effects.append(ClaimRoom(peer.id, owner, message, newest, permitted))
+
+
+def _permitted(book: Book, room_id: RoomId, owner: Owner) -> bool:
+    # A store that has lost its data would give the room to anybody: the camera here is asked first.
+    room = book.rooms.get(room_id)
+    return book.permits(room_id, owner) and not (room is not None and room.keeps_out(owner))
+
+
+def keep_out(book: Book, peer: Peer, room: Room) -> None:
+    """The store gave away the room of a camera that is connected here: it keeps its room."""
+    book.effects.append(Alert(room.id, OF_ANOTHER))
+    book.refuse(peer, ErrorCode.ROOM_UNAVAILABLE, ROOM_UNAVAILABLE)
 
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The room is the camera's: an earlier connection goes, waiting viewers join."""
     room_id = RoomId(fact.claim.room)
     _supersede(book, peer, room_id)
+    _end_another_s(book, room_id, fact.owner)
     room = book.room(room_id)
-    room.camera, room.epoch, room.source = peer.id, fact.epoch, fact.claim.source
-    room.until, room.lapsed, peer.challenged_at = fact.until, False, None
+    room.camera, room.owner, room.source = peer.id, fact.owner, fact.claim.source
+    room.epoch, room.until, room.lapsed = fact.epoch, fact.until, False
+    peer.challenged_at = None
     room.verifier = fact.claim.verifier
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
@@ -54,20 +78,18 @@ def stale(book: Book, fact: RoomClaimed) -> bool:
     return book.newest(RoomId(fact.claim.room)) > fact.epoch
 
 
-def announce(book: Book, room: Room, fact: RoomClaimed) -> None:
-    """Other nodes that want to know are told before anything else changes."""
-    room.epoch = fact.epoch
-    if book.node is not None:
-        nodes = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
-        moved = Moved(room=room.id, epoch=room.epoch, node=book.node)
-        for node in sorted(nodes.union(fact.interested) - {book.node}):
-            book.effects.append(Post(node, moved))
-
-
 def _supersede(book: Book, peer: Peer, room_id: RoomId) -> None:
     room = book.rooms.get(room_id)
     if room is not None and room.camera not in (None, peer.id):
         superseded(book, room)
+
+
+def _end_another_s(book: Book, room_id: RoomId, owner: Owner) -> None:
+    # The name has changed hands: who watched the camera before hears nothing of this one.
+    room = book.rooms.get(room_id)
+    if room is not None and room.owner not in (None, owner):
+        for session in tuple(room.sessions.values()):
+            conversations.happen(book, Happening(session, Event.DEADLINE))
 
 
 def superseded(book: Book, room: Room) -> None:
@@ -99,7 +121,7 @@ def admit_waiting(book: Book, room: Room) -> None:
     """The camera is there: who still may enter does."""
     waiting, room.waiting = room.waiting, {}
     for viewer in (book.peers[connection] for connection in waiting):
-        join = viewer.join
+        join = viewer.join_to(room.id)
         if join is not None and may_join(join, viewer, known=True, verifier=room.verifier):
             conversations.begin(book, viewer, room.id)
         else:  # it knows a secret that was changed while it waited

@@ -3,6 +3,9 @@
 Whoever is closed has first left the session, the wait or the room that it was part of.
 """
 
+import math
+from collections.abc import Iterator
+
 from rendezvous.rooms import away, cameras, viewers
 from rendezvous.rooms.book import Book
 from rendezvous.rooms.entries import Peer
@@ -125,8 +128,25 @@ def pong(_book: Book, _peer: Peer, _message: Pong) -> None:
 def due(book: Book, fact: ConnectionDue) -> None:
     """Deadlines of the connection itself: hello, admission, signs of life."""
     peer = book.peers.get(fact.connection)
-    if peer is not None and peer.far is None:  # its own node watches over a far one
+    if peer is None:
+        return
+    if peer.far is None:
         _check(book, peer)
+        peer.check_at = min(_deadlines(book, peer))
+    else:  # its own node watches over a far one
+        peer.check_at = math.inf
+
+
+def _deadlines(book: Book, peer: Peer) -> Iterator[float]:
+    limits = book.limits
+    yield (peer.pinged_at or peer.heard_at) + limits.ping
+    yield peer.heard_at + limits.idle
+    if not peer.greeted:
+        yield peer.opened_at + limits.hello
+    if peer.admit_by > book.now:
+        yield peer.admit_by
+    if peer.challenged_at is not None:
+        yield peer.challenged_at + limits.challenge
 
 
 def _check(book: Book, peer: Peer) -> None:

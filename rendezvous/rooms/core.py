@@ -35,6 +35,7 @@ from rendezvous.rooms.facts import (
     LeasesRenewed,
     LetterReceived,
     LettersLost,
+    LettersMissed,
     MessageReceived,
     MessageRefused,
     NodeLost,
@@ -156,11 +157,23 @@ def _claimed(book: Book, fact: RoomClaimed) -> None:
     # While the store was asked it may have gone, or become something else.
     if peer is None or not _may_still_enter(book, peer, Role.CAMERA, fact.claim.room):
         book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
+    elif (room := book.rooms.get(RoomId(fact.claim.room))) and room.keeps_out(fact.owner):
+        book.effects.append(ReleaseRoom(room.id, fact.epoch))
+        cameras.keep_out(book, peer, room)
     elif cameras.stale(book, fact):
-        connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
+        book.effects.append(ReleaseRoom(RoomId(fact.claim.room), fact.epoch))
+        _overtaken(book, peer, RoomId(fact.claim.room))
     else:
         _give_up_resumes(book, peer)
         homes.claimed(book, peer, fact)
+
+
+def _overtaken(book: Book, peer: Peer, room_id: RoomId) -> None:
+    room = book.rooms.get(room_id)
+    if room is not None and room.camera not in (None, peer.id):
+        connections.expel(book, peer, ErrorCode.SUPERSEDED, cameras.CLAIMED_ELSEWHERE)
+    else:  # the store has forgotten epochs; it is told them with the next claim
+        _come_back_later(book, peer)
 
 
 def _may_still_enter(book: Book, peer: Peer, role: Role, room: str) -> bool:
@@ -180,9 +193,9 @@ def _claim_refused(book: Book, fact: ClaimRefused) -> None:
 
 def _looked_up(book: Book, fact: RoomLookedUp) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is not None and peer.far is not None and not book.is_stranger(peer):
-        return  # the question was asked for an earlier seat of the same connection
-    if peer is not None and _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
+    if peer is None or peer.seat != fact.seat:
+        return  # the question was asked for an earlier place of the same connection
+    if _may_still_enter(book, peer, Role.VIEWER, fact.join.room):
         _give_up_resumes(book, peer)
         if (home := homes.elsewhere(book, fact)) is not None:
             homes.redirect(book, peer, fact, home)
@@ -206,24 +219,29 @@ def _give_up_resumes(book: Book, peer: Peer) -> None:
 
 def _store_failed(book: Book, fact: StoreFailed) -> None:
     peer = book.peers.get(fact.connection)
-    if peer is not None:
-        book.refuse(
-            peer,
-            ErrorCode.STORE_UNAVAILABLE,
-            "The server cannot reach its store; try again in a moment.",
-            retry_after=round(book.limits.store_retry * (1 + book.jitter() / 2), 1),
-        )
-        peer.challenged_at = None  # it is asked again when the store is back
+    if peer is not None and peer.seat == fact.seat:
+        _come_back_later(book, peer)
         if peer.far is not None:
             book.unseat(peer)
+
+
+def _come_back_later(book: Book, peer: Peer) -> None:
+    book.refuse(
+        peer,
+        ErrorCode.STORE_UNAVAILABLE,
+        "The server cannot reach its store; try again in a moment.",
+        retry_after=round(book.limits.store_retry * (1 + book.jitter() / 2), 1),
+    )
+    peer.challenged_at = None  # it is asked again when the store is back
 
 
 # ── time ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _due(book: Book, now: float) -> Iterator[Fact]:
-    for connection in book.peers:
-        yield ConnectionDue(connection)
+    for connection, peer in book.peers.items():
+        if peer.check_at <= now:
+            yield ConnectionDue(connection)
     for session in book.sessions.values():
         if session.deadline is not None and session.deadline <= now:
             yield SessionDue(session.id)
@@ -262,8 +280,9 @@ _FACTS: dict[type[Fact], Callable[[Book, Any], None]] = {
     LeaseDue: leases.due,
     StoreReached: leases.challenge,
     LetterReceived: homes.received,
-    NodeLost: homes.node_lost,
-    LettersLost: homes.letters_lost,
+    NodeLost: homes.begin_anew,
+    LettersLost: homes.begin_anew,
+    LettersMissed: homes.begin_anew,
     AdriftDue: away.due,
     ConnectionDue: connections.due,
     SessionDue: conversations.due,

@@ -46,6 +46,8 @@ class ClaimRoom:
     connection: ConnectionId
     owner: Owner
     claim: Claim
+    newest: int = 0
+    """The newest epoch of the room that was seen here: a lower one would be worth nothing."""
     permitted: bool = True
     """False: it is refused after as much work, so that time does not tell why."""
 
@@ -56,6 +58,8 @@ class LookUpRoom:
 
     connection: ConnectionId
     join: Join
+    seat: int = 0
+    """Of a viewer of another node: which of its places the answer is for."""
 
 
 @dataclass(frozen=True, slots=True)

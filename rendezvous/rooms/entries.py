@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rendezvous.rooms.facts import ResumeKey
 from rendezvous.rooms.seats import Away, Far
 from rendezvous.rooms.sessions import Role, Session
-from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import Join, Source
 
 
@@ -32,6 +32,8 @@ class Peer:
     """It is closed then, if it is still a stranger: without a room, or without a place in it."""
     heard_at: float
     pinged_at: float | None = None
+    check_at: float = 0.0
+    """When the next of these deadlines may have come. Being heard only puts them off."""
     greeted: bool = False
     role: Role | None = None
     room: RoomId | None = None
@@ -48,6 +50,15 @@ class Peer:
     held: set[ResumeKey] = field(default_factory=set)
     """Resumes that wait for the other member's."""
 
+    @property
+    def seat(self) -> int:
+        """Which of the seats at its node it has here; 0: it is no far one."""
+        return self.far.seat if self.far is not None else 0
+
+    def join_to(self, room: RoomId) -> Join | None:
+        """Its last join, if it was to this room."""
+        return self.join if self.join is not None and self.join.room == room else None
+
 
 @dataclass(slots=True)
 class Room:
@@ -57,6 +68,8 @@ class Room:
     epoch: int = 0
     """The newest claim that this node has seen; if the camera is here, its."""
     camera: ConnectionId | None = None
+    owner: Owner | None = None
+    """The camera's, from its claim, also when it has gone; None: no camera was here."""
     until: float = math.inf
     """When the camera's lease is over, unless it is renewed."""
     lapsed: bool = False
@@ -73,6 +86,10 @@ class Room:
     def live(self, now: float) -> bool:
         """Whether sessions may begin here."""
         return self.camera is not None and not self.lapsed and now < self.until
+
+    def keeps_out(self, owner: Owner | None) -> bool:
+        """Whether a camera is connected here that is another owner's."""
+        return self.camera is not None and owner not in (None, self.owner)
 
     @property
     def places_taken(self) -> int:

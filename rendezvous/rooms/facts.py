@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from rendezvous.rooms.letters import Letter
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.identity import ConnectionId, NodeId, RoomId, SessionId
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId, SessionId
 from rendezvous.wire.messages import Claim, ClientMessage, ErrorCode, Join
 
 ResumeKey: TypeAlias = tuple[RoomId, SessionId, str]
@@ -20,6 +20,8 @@ class Home:
 
     node: NodeId
     epoch: int
+    owner: Owner | None = None
+    """Whose the room is there; None: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class RoomClaimed:
     """The store gave the room to the connection's owner, under a new epoch."""
 
     connection: ConnectionId
+    owner: Owner
     claim: Claim
     epoch: int
     until: float = math.inf
@@ -98,6 +101,8 @@ class RoomLookedUp:
     """None, if known: the room is public."""
     home: Home | None = None
     """Where its camera is; None: away, or this store does not serve several nodes."""
+    seat: int = 0
+    """The question's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,8 @@ class StoreFailed:
     """The store could not be asked for this connection."""
 
     connection: ConnectionId
+    seat: int = 0
+    """The question's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,13 @@ class NodeLost:
 @dataclass(frozen=True, slots=True)
 class LettersLost:
     """Some of our letters to that node were given up; it may miss anything."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class LettersMissed:
+    """Some of that node's letters to us were given up, or it had taken us for dead."""
 
     node: NodeId
 
@@ -227,6 +241,7 @@ Fact: TypeAlias = (
     | LetterReceived
     | NodeLost
     | LettersLost
+    | LettersMissed
     | AdriftDue
     | ConnectionDue
     | SessionDue

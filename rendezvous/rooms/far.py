@@ -24,7 +24,8 @@ def read(book: Book, node: NodeId, letter: ToHome) -> None:
 
 def _handed_over(book: Book, node: NodeId, letter: HandedOver) -> None:
     known = book.peers.get(letter.connection)
-    if known is not None and (known.far is None or known.far.node != node):
+    foreign = known is not None and (known.far is None or known.far.node != node)
+    if foreign or letter.message.room != letter.room:
         book.effects.append(Drop("cross_room"))
     elif not fencing.admits(book, letter.room, letter.epoch):
         _overtaken(book, node, letter)
@@ -38,7 +39,7 @@ def _overtaken(book: Book, node: NodeId, letter: HandedOver | Said) -> None:
     book.effects.append(Drop("stale_epoch"))
     room = book.rooms.get(letter.room)
     if room is not None and room.camera is not None and book.node is not None:
-        moved = Moved(room=room.id, epoch=room.epoch, node=book.node)
+        moved = Moved(room=room.id, epoch=room.epoch, node=book.node, owner=room.owner)
         book.effects.append(Post(node, moved))
     else:
         _dismiss(book, node, letter)
@@ -67,7 +68,7 @@ def _said(book: Book, node: NodeId, letter: Said) -> None:
     peer = _viewer(book, node, letter)
     if peer is None:
         _dismiss(book, node, letter)
-    elif peer.room not in (None, letter.room):
+    elif _of_another_room(peer, letter):
         book.effects.append(Drop("cross_room"))
     elif not fencing.admits(book, letter.room, letter.epoch):
         _overtaken(book, node, letter)
@@ -75,6 +76,11 @@ def _said(book: Book, node: NodeId, letter: Said) -> None:
         resumes.resume(book, peer, letter.message)
     else:
         conversations.spoken(book, peer, letter.message)
+
+
+def _of_another_room(peer: Peer, letter: Said) -> bool:
+    resumed = letter.message.room if isinstance(letter.message, Resume) else letter.room
+    return peer.room not in (None, letter.room) or resumed != letter.room
 
 
 def _left(book: Book, node: NodeId, letter: Left) -> None:

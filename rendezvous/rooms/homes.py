@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from rendezvous.rooms import away, cameras, conversations, far, fencing, resumes
 from rendezvous.rooms.book import Book, remember
-from rendezvous.rooms.effects import Drop, Post
+from rendezvous.rooms.effects import Alert, Drop, Post
 from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import (
     Home,
     LetterReceived,
     LettersLost,
+    LettersMissed,
     NodeLost,
     RoomClaimed,
     RoomFound,
@@ -17,19 +18,19 @@ from rendezvous.rooms.facts import (
 )
 from rendezvous.rooms.letters import HandedOver, Left, Moved, Said
 from rendezvous.rooms.sessions import Role
-from rendezvous.wire.identity import RoomId
+from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import Resume
 
 
 def received(book: Book, fact: LetterReceived) -> None:
     """Another node wrote."""
-    match fact.letter:
-        case Moved(room=room, epoch=epoch, node=node):
-            learn(book, room, Home(node, epoch))
+    match letter := fact.letter:
+        case Moved():
+            learn(book, letter.room, Home(letter.node, letter.epoch, letter.owner))
         case HandedOver() | Said() | Left():
-            far.read(book, fact.node, fact.letter)
+            far.read(book, fact.node, letter)
         case _:
-            away.read(book, fact.node, fact.letter)
+            away.read(book, fact.node, letter)
 
 
 def found(book: Book, fact: RoomFound) -> None:
@@ -40,19 +41,33 @@ def found(book: Book, fact: RoomFound) -> None:
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     """The camera is here: so is everybody who is here for the room."""
     room = book.room(RoomId(fact.claim.room))
-    cameras.announce(book, room, fact)
+    room.epoch = fact.epoch
+    served = {viewer.far.node for viewer in book.viewers_of(room) if viewer.far}
+    _announce(book, fact, set(fact.interested) - served)
     away.leave(book, peer)
     returning = away.come_home(book, room.id)
     cameras.claimed(book, peer, fact)
     for viewer, resumption in returning:
         book.unseat(viewer)
         resumes.resume(book, viewer, resumption)
+    # Their viewers have heard of the claim by now. One that has not is not known here any more.
+    _announce(book, fact, served)
+
+
+def _announce(book: Book, fact: RoomClaimed, nodes: set[NodeId]) -> None:
+    if book.node is not None:
+        room = RoomId(fact.claim.room)
+        home = Home(book.node, fact.epoch, fact.owner)
+        book.effects += [Post(node, _moved(room, home)) for node in sorted(nodes - {book.node})]
 
 
 def elsewhere(book: Book, fact: RoomLookedUp) -> Home | None:
     """The other node that the room's camera is at, unless this one knows better."""
     home = fact.home
     if book.node is None or home is None or home.node == book.node:
+        return None
+    room = book.rooms.get(RoomId(fact.join.room))
+    if room is not None and room.keeps_out(home.owner):
         return None
     return home if fencing.admits(book, RoomId(fact.join.room), home.epoch) else None
 
@@ -61,20 +76,26 @@ def redirect(book: Book, peer: Peer, fact: RoomLookedUp, home: Home) -> None:
     """The viewer's room is at another node."""
     learn(book, RoomId(fact.join.room), home)
     if peer.far is None:
-        away.hand_over(book, peer, fact.join, home)
+        away.hand_over(book, peer, RoomId(fact.join.room), fact.join, home)
     else:
-        moved = Moved(room=RoomId(fact.join.room), epoch=home.epoch, node=home.node)
-        book.effects.append(Post(peer.far.node, moved))
+        book.effects.append(Post(peer.far.node, _moved(RoomId(fact.join.room), home)))
         book.forget(peer)
 
 
 def learn(book: Book, room_id: RoomId, home: Home) -> None:
     """The camera is at another node: whoever is here for the room goes there."""
+    room = book.rooms.get(room_id)
     if home.node == book.node:
         return  # a claim here is answered to the camera that made it
-    if not fencing.admits(book, room_id, home.epoch):
+    if room is not None and room.keeps_out(home.owner):
+        book.effects.append(Alert(room_id, cameras.OF_ANOTHER))
+    elif not fencing.admits(book, room_id, home.epoch):
         book.effects.append(Drop("stale_epoch"))
-        return
+    else:
+        _follow(book, room_id, home)
+
+
+def _follow(book: Book, room_id: RoomId, home: Home) -> None:
     _hand_over_held(book, room_id, home)
     room = book.rooms.get(room_id)
     if room is None:
@@ -93,11 +114,14 @@ def _move(book: Book, room: Room, home: Home) -> None:
     away.move(book, room, home)
 
 
+def _moved(room: RoomId, home: Home) -> Moved:
+    return Moved(room=room, epoch=home.epoch, node=home.node, owner=home.owner)
+
+
 def _send_after(book: Book, room: Room, home: Home) -> None:
     viewers = [peer for peer in book.viewers_of(room) if peer.far]
-    moved = Moved(room=room.id, epoch=home.epoch, node=home.node)
     for node in sorted({peer.far.node for peer in viewers if peer.far}):
-        book.effects.append(Post(node, moved))
+        book.effects.append(Post(node, _moved(room.id, home)))
     for peer in viewers:
         _take_out(book, room, peer)
         book.stop_waiting(peer)
@@ -106,9 +130,9 @@ def _send_after(book: Book, room: Room, home: Home) -> None:
 
 def _hand_over_local(book: Book, room: Room, home: Home) -> None:
     for peer in book.viewers_of(room):
-        message = _take_out(book, room, peer) or peer.join
+        message = _take_out(book, room, peer) or peer.join_to(room.id)
         if message is not None:
-            away.hand_over(book, peer, message, home, seated=True)
+            away.hand_over(book, peer, room.id, message, home, seated=True)
     for session in tuple(room.sessions.values()):  # their viewers are away: they resume there
         conversations.forget(book, session)
 
@@ -127,12 +151,12 @@ def _hand_over_held(book: Book, room_id: RoomId, home: Home) -> None:
         entry = book.resumes.get((room, session, secret), {}).get(Role.VIEWER)
         if entry is not None:
             message = Resume(session=session, secret=secret, room=room)
-            _move_held(book, book.peers[entry.connection], message, home)
+            _move_held(book, book.peers[entry.connection], room, message, home)
 
 
-def _move_held(book: Book, peer: Peer, message: Resume, home: Home) -> None:
+def _move_held(book: Book, peer: Peer, room: RoomId, message: Resume, home: Home) -> None:
     if peer.far is None:
-        away.hand_over(book, peer, message, home)
+        away.hand_over(book, peer, room, message, home)
     else:
         far.dismiss(book, peer)
 
@@ -150,19 +174,14 @@ def sought(book: Book) -> Iterator[RoomId]:
 # ── nodes ────────────────────────────────────────────────────────────────────────────────────
 
 
-def node_lost(book: Book, fact: NodeLost) -> None:
-    """Its viewers are gone, and so is what it was to ours."""
+def begin_anew(book: Book, fact: NodeLost | LettersLost | LettersMissed) -> None:
+    """All that we share with that node is forgotten: nobody can know what either side missed.
+
+    Nothing is said to it. If it lives, and lost letters, it does the same: its viewers are handed
+    over again, and so are ours.
+    """
     for peer in tuple(book.peers.values()):
         if peer.far is not None and peer.far.node == fact.node:
             far.let_go(book, peer)
-        elif peer.away is not None and peer.away.node == fact.node:
-            away.set_adrift(book, peer)
-
-
-def letters_lost(book: Book, fact: LettersLost) -> None:
-    """Neither side can know what the other missed: all that we share begins anew."""
-    for peer in tuple(book.peers.values()):
-        if peer.far is not None and peer.far.node == fact.node:
-            far.dismiss(book, peer)
         elif peer.away is not None and peer.away.node == fact.node:
             away.set_adrift(book, peer)

@@ -66,4 +66,5 @@ def challenge(book: Book, _fact: StoreReached) -> None:
     )
     for camera in tuple(islice(unasked, book.limits.challenges)):
         camera.nonce, camera.challenged_at = book.new_id(), book.now
+        camera.check_at = book.now
         book.send(camera, Challenge(nonce=camera.nonce))

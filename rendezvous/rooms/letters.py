@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from rendezvous.wire.identity import ConnectionId, NodeId, RoomId
+from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
@@ -82,6 +82,8 @@ class Moved(_Letter, frozen=True, tag="moved"):
     """The room's camera is connected to this node."""
 
     node: NodeId
+    owner: Owner | None = None
+    """Whose it is."""
 
 
 ToHome: TypeAlias = HandedOver | Said | Left

@@ -34,7 +34,7 @@ class Away:
     node: NodeId | None
     """None: its home is lost; it is adrift until another is found."""
     epoch: int
-    """Under which it was handed over."""
+    """Under which it was handed over, or was told something since."""
     seated: bool
     """Whether it has been admitted, here or there."""
     session: SessionId | None = None

@@ -1,5 +1,7 @@
 """Checking that a claim was signed by the key it names: ECDSA on P-256 with SHA-256."""
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 _SCALAR = 32  # bytes of r and of s on P-256
+_KEYS = 4_096  # of cameras that were here lately: a few megabytes; parsing is a quarter of a check
 
 
 class SignatureError(Exception):
@@ -29,6 +32,7 @@ def verify(*, spki: bytes, signature: bytes, text: bytes) -> None:
         raise SignatureError("The signature does not belong to this claim and key.") from None
 
 
+@lru_cache(maxsize=_KEYS)
 def _load(spki: bytes) -> ec.EllipticCurvePublicKey:
     try:
         key = load_der_public_key(spki)

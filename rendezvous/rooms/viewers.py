@@ -32,7 +32,7 @@ def _ask(book: Book, peer: Peer, message: Join) -> None:
         fact = RoomLookedUp(peer.id, message, known=True, verifier=room.verifier)
         looked_up(book, peer, fact)
     else:
-        book.effects.append(LookUpRoom(peer.id, message))
+        book.effects.append(LookUpRoom(peer.id, message, peer.seat))
 
 
 def _turn_down(

@@ -51,6 +51,8 @@ class Claimant:
     owner: Owner
     node: NodeId
     connection: ConnectionId
+    newest: int = 0
+    """The newest epoch of the room that its node has seen; a new one is above it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ class EmbeddedStore:
         """See the contract."""
         held = self._leases.epoch_of(room, claimant, self._monotonic())
         epoch = await _open_lane(self._writer).run(
-            lambda database: self._claim(database, room, claimant.owner, verifier, held)
+            lambda database: self._claim(database, room, claimant, verifier, held)
         )
         now = self._monotonic()
         previous = self._leases.grant(room, claimant, epoch, now)
@@ -213,17 +213,20 @@ class EmbeddedStore:
         self,
         database: sqlite3.Connection,
         room: RoomId,
-        owner: Owner,
+        claimant: Claimant,
         verifier: str | None,
         held: int | None,
     ) -> int:
-        now = self._clock()
+        now, owner = self._clock(), claimant.owner
         binding = self._look_up(database, room)
         if binding is not None and binding.owner != owner:
             raise RoomTakenError(room)
         if binding is None:
             self._require_room(database, owner, now)
-        epoch = held if binding and binding.epoch == held else self._next_epoch(database, now)
+        if binding is not None and binding.epoch == held:
+            epoch = binding.epoch
+        else:
+            epoch = self._next_epoch(database, claimant.newest, now)
         database.execute(
             "REPLACE INTO room (id, owner, verifier, epoch, last_seen) VALUES (?, ?, ?, ?, ?)",
             (room, owner, verifier, epoch, now),
@@ -239,11 +242,11 @@ class EmbeddedStore:
             raise too_many_rooms(held)
 
     @staticmethod
-    def _next_epoch(database: sqlite3.Connection, now: float) -> int:
+    def _next_epoch(database: sqlite3.Connection, newest: int, now: float) -> int:
         # Time in microseconds, so that it grows even when the file is lost; the floor, so that it
         # grows when the clock does not. Below 2**53 until the year 2255: JavaScript can hold it.
         (floor,) = database.execute("SELECT epoch FROM floor").fetchone()
-        epoch = max(int(floor) + 1, int(now * 1_000_000))
+        epoch = max(int(floor) + 1, newest + 1, int(now * 1_000_000))
         if epoch > LAST_EPOCH:
             raise StoreUnavailableError("There are no epochs left; the clock must have been wrong.")
         database.execute("UPDATE floor SET epoch = ?", (epoch,))

@@ -78,7 +78,7 @@ async def joins_across_nodes() -> AsyncIterator[Figure]:
 # ── claims ───────────────────────────────────────────────────────────────────────────────────
 
 _CLAIMS = 20_000
-_AT_ONCE = 32
+_AT_ONCE = 16
 
 
 @benchmark

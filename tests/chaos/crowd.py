@@ -81,6 +81,7 @@ class Crowd:
 
     def __init__(self, seed: int, addresses: list[tuple[str, int]], *, rooms: int) -> None:
         self.chance = random.Random(seed)
+        self.calm = False
         self.history: list[Record] = []
         self.overheard: dict[str, Claim] = {}
         self._addresses = addresses

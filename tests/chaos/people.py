@@ -35,7 +35,7 @@ from rendezvous.wire.messages import (
 )
 from tests.support import history
 from tests.support.history import Delivered, Said
-from tests.support.peers import Key, proven_join, signed_claim
+from tests.support.peers import VIEWER_SECRET, Key, proven_join, signed_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Owner:
     name: str
     key: Key
     label: str = ""
+    secret: str = VIEWER_SECRET
+    """The viewers'."""
 
     @property
     def key_room(self) -> RoomId:
@@ -66,6 +68,8 @@ class World(Protocol):
     """What people need of where they live."""
 
     chance: random.Random
+    calm: bool
+    """Nobody goes away any more by himself."""
     history: list[history.Record]
     overheard: dict[str, Claim]
     """The last claim of each room, as somebody on the line has copied it."""
@@ -117,7 +121,7 @@ class Person:
             self.socket.say(message)
 
     def _leaves(self, stay: int) -> None:
-        if stay == self._stay and self.socket is not None:
+        if stay == self._stay and self.socket is not None and not self.world.calm:
             half_open = self.world.chance.random() < 0.3
             self.socket.cut(unnoticed=self.world.chance.uniform(1, 20) if half_open else 0.0)
             self._closed()
@@ -167,9 +171,11 @@ class Camera(Person):
         self.owner = owner.name
         self.key = owner.key
         self.label = owner.label
+        self.secret = owner.secret
         self.epoch = 0
+        self.holds_since = 0.0
         self._sessions: dict[str, str] = {}
-        self._asked = False  # it has claimed, and does not know the epoch of what it says now
+        self._asked = 0  # claims without answer: it does not know the epoch of what it says now
 
     @property
     def tag(self) -> str:
@@ -181,20 +187,29 @@ class Camera(Person):
         """In order."""
         said = Said(self.name, self.room, self.owner)
         source = Source(state=SourceState.LIVE, message=written(said))
-        claim = signed_claim(
-            welcome, self.key, room=self.room, origin=self.origin, label=self.label, source=source
-        )
-        self.world.overheard[self.room] = claim
+        self.world.overheard[self.room] = claim = self.signed(welcome, source)
         return claim
+
+    def signed(self, welcome: Welcome, source: Source) -> Claim:
+        """With its own key."""
+        return signed_claim(
+            welcome,
+            self.key,
+            room=self.room,
+            origin=self.origin,
+            label=self.label,
+            secret=self.secret,
+            source=source,
+        )
 
     def claims(self) -> None:
         """Asks for its room."""
         if self.welcome is not None and self.socket is not None:
             self.says(self.claim(self.welcome))
-            self._asked = True
+            self._asked += 1
 
     def gone(self) -> None:
-        self.epoch, self._asked = 0, False
+        self.epoch, self._asked = 0, 0
 
     def hears(self, message: ServerMessage) -> None:
         match message:
@@ -219,12 +234,16 @@ class Camera(Person):
                 self.records(message.message, message.session, self.owner)
                 self._sessions.pop(message.session, None)
             case Error(session=None):
+                self._asked = max(0, self._asked - 1)
                 self.world.later(self.world.chance.uniform(*self.patience), self.claims)
 
     def _holds(self, claimed: Claimed) -> None:
         if self.welcome is None:
             return
-        began, self.epoch, self._asked = not self.epoch, claimed.epoch, False
+        began, self.epoch = not self.epoch, claimed.epoch
+        if began:
+            self.holds_since = self.world.now
+        self._asked -= 1
         self.world.history.append(
             history.Claimed(
                 at=self.world.now,
@@ -258,9 +277,7 @@ class Thief(Camera):
         if copied is not None and self.world.chance.random() < 0.5:
             return copied
         source = Source(state=SourceState.LIVE, message=self.tag)
-        own = signed_claim(
-            welcome, self.key, room=self.room, origin=self.origin, label=self.label, source=source
-        )
+        own = self.signed(welcome, source)
         if copied is not None and self.world.chance.random() < 0.3:
             return structs.replace(own, key=copied.key)
         return own
@@ -271,6 +288,8 @@ class Viewer(Person):
 
     def __init__(self, world: World, name: str, room: str) -> None:
         super().__init__(world, name, room)
+        self.heard_at = 0.0
+        """When it last heard its camera, or why it does not."""
         self._session: tuple[str, str] | None = None
         self._answered = False
 
@@ -291,6 +310,8 @@ class Viewer(Person):
             self.says(proven_join(self.welcome, self.room))
 
     def hears(self, message: ServerMessage) -> None:
+        if isinstance(message, Answer | Candidate | Source | End | Error):
+            self.heard_at = self.world.now
         match message:
             case Welcome():
                 self.joins()
@@ -318,6 +339,8 @@ class Viewer(Person):
         if self._session is None:
             return
         session, mood = self._session[0], self.world.chance.random()
+        if self.world.calm:
+            return
         if mood < 0.4:
             self.says(Offer(session=session, sdp=self.tag))
             self.world.later(self.world.chance.expovariate(1 / 6), self._thinks)
@@ -335,6 +358,67 @@ class Viewer(Person):
     def _unless_watching(self) -> None:
         if self._session is None:
             self.joins()
+
+
+_JUGGLED = 3  # sessions
+
+
+class Juggler(Person):
+    """A viewer of two rooms that asks for everything at once, on one connection."""
+
+    def __init__(self, world: World, name: str, rooms: tuple[str, str]) -> None:
+        super().__init__(world, name, "")
+        self._rooms = rooms
+        self._sessions: dict[str, tuple[str, str]] = {}
+
+    @property
+    def tag(self) -> str:
+        """Who speaks."""
+        return written(Said(self.name, self.room))
+
+    def gone(self) -> None:
+        self.room = ""
+
+    def hears(self, message: ServerMessage) -> None:
+        match message:
+            case Welcome():
+                self._asks(message)
+            case Joined():
+                self._enters(message)
+            case Answer():
+                self.records(message.sdp, message.session, None)
+            case Candidate(candidate=IceCandidate(candidate=text)):
+                self.records(text, message.session, None)
+            case Source():
+                self.records(message.message, None, None)
+            case End() | Error():
+                self._sessions.pop(message.session or "", None)
+
+    def _asks(self, welcome: Welcome) -> None:
+        wishes: list[Message] = [proven_join(welcome, room) for room in self._rooms]
+        wishes += [
+            Resume(session=session, secret=secret, room=room)
+            for session, (secret, room) in self._sessions.items()
+        ]
+        for wish in self.world.chance.sample(wishes, len(wishes)):
+            self.says(wish)
+
+    def _enters(self, joined: Joined) -> None:
+        self.records(joined.source.message, joined.session, None)
+        self._sessions[joined.session] = joined.secret, joined.room
+        self._sessions = dict(tuple(self._sessions.items())[-_JUGGLED:])
+        self.says(Offer(session=joined.session, sdp=written(Said(self.name, joined.room))))
+        self.world.later(self.world.chance.uniform(0.0, 3.0), self._juggles)
+
+    def _juggles(self) -> None:
+        if self.welcome is not None:
+            self._asks(self.welcome)
+
+    def records(self, text: str, session: str | None, key: str | None) -> None:
+        """A connection is in one room: the first that it hears anything of."""
+        said = read(text)
+        self.room = self.room or (said.room if said is not None else "")
+        super().records(text, session, key)
 
 
 # ── what people write into what they say ─────────────────────────────────────────────────────

@@ -20,7 +20,6 @@ from rendezvous.stores.contract import (
     Binding,
     Claimant,
     Claimed,
-    Holder,
     Lease,
     Place,
     RoomTakenError,
@@ -33,6 +32,7 @@ _EPOCH_OF_TIME = 1_800_000_000.0  # seconds since 1970 when a run's time is 0
 _TIMEOUT = 1.0  # seconds that a client waits
 _SLOWEST = 0.05  # seconds on the way, each way
 _LATEST = 4.0  # seconds, for a call that has failed
+_SPREAD = 1_000  # epochs: two primaries whose clocks stepped back do not count the same ones up
 _TAKES_EFFECT = 0.5  # of the calls that fail
 
 _T = TypeVar("_T")
@@ -47,23 +47,33 @@ class Replica:
     checks_keys: bool = True
 
     def claim(
-        self, room: RoomId, claimant: Claimant, verifier: str | None, floor: int, now: float
+        self,
+        room: RoomId,
+        claimant: Claimant,
+        verifier: str | None,
+        least: tuple[int, int],
+        now: float,
     ) -> Claimed:
-        """As the contract says, and above what the client has seen, as the Redis store does it."""
+        """As the contract says, and above what the client has seen, as the Redis store does it.
+
+        ``least``: the newest epoch that the client has seen, and the step above what is known.
+        """
         bound = self.bindings.get(room)
         if bound is not None and bound.owner != claimant.owner and self.checks_keys:
             raise RoomTakenError(room)
         epoch = self.leases.epoch_of(room, claimant, now)
         if epoch is None or bound is None or bound.epoch != epoch:
-            epoch = self._next_epoch(bound, self.leases.holder(room, now), floor, now)
+            floor, step = least
+            known = max(bound.epoch if bound else 0, self._held_epoch(room, now), floor)
+            clock = int((_EPOCH_OF_TIME + now) * 1e6)
+            epoch = clock if clock > known else known + step
         self.bindings[room] = Binding(room, claimant.owner, verifier, epoch)
         previous = self.leases.grant(room, claimant, epoch, now)
         return Claimed(epoch, TTL, previous, self.leases.watchers(room, now))
 
-    @staticmethod
-    def _next_epoch(bound: Binding | None, held: Holder | None, floor: int, now: float) -> int:
-        newest = max(bound.epoch if bound else 0, held.epoch if held else 0, floor)
-        return max(newest + 1, int((_EPOCH_OF_TIME + now) * 1e6))
+    def _held_epoch(self, room: RoomId, now: float) -> int:
+        held = self.leases.holder(room, now)
+        return held.epoch if held else 0
 
     def look_up(self, room: RoomId, now: float) -> Binding | None:
         """As the contract says."""
@@ -174,9 +184,9 @@ class ReplicaStore:
 
     async def claim(self, room: RoomId, claimant: Claimant, verifier: str | None) -> Claimed:
         """See the contract."""
-        floor = self._floor + self._replicas.chance.randrange(1_000)
+        least = max(self._floor, claimant.newest), 1 + self._replicas.chance.randrange(_SPREAD)
         claimed = await self._call(
-            lambda replica, now: replica.claim(room, claimant, verifier, floor, now)
+            lambda replica, now: replica.claim(room, claimant, verifier, least, now)
         )
         self._floor = max(self._floor, claimed.epoch)
         self.granted(Lease(room, claimed.epoch), claimant.connection)

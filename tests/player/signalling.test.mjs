@@ -120,12 +120,72 @@ inWorld('a move opens the next connection before it lets the first one go', asyn
   assert.equal(first.said.at(-1), 'join');
   first.says({ type: 'waiting', room: 'MyRoom' });
   second.welcomes();
-  assert.deepEqual([first.closed, second.closed], [true, false]);
   signalling.send({ type: 'resume' });
   assert.equal(second.said.at(-1), 'resume');
-  assert.deepEqual(heard, ['welcomed', 'sent away', 'waiting', 'welcomed']);
+  first.says({ type: 'source', state: 'live' });
+  assert.deepEqual([first.closed, second.closed], [false, false]);
+  second.says({ type: 'resumed', session: 's'.repeat(22) });
+  assert.deepEqual([first.closed, second.closed], [true, false]);
+  assert.deepEqual(heard, ['welcomed', 'sent away', 'waiting', 'welcomed', 'source', 'resumed']);
   await world.pass(60_000);
   assert.equal(world.sockets.length, 2);
+});
+
+for (const [what, refuse] of [
+  ['refuses', (socket) => socket.says({ type: 'error', code: 'store_unavailable', message: '' })],
+  ['will go as well', (socket) => socket.says({ type: 'goaway', after: 0 })],
+  ['is lost', (socket) => socket.breaks()],
+]) {
+  inWorld(`a viewer keeps its place when the next server ${what}`, async (world, signalling, heard) => {
+    signalling.dial();
+    world.socket.welcomes();
+    const [first] = world.sockets;
+    first.says({ type: 'goaway', after: 0 });
+    signalling.move();
+    const pauses = [];
+    for (const attempt of [2, 3, 4, 5]) {
+      const before = world.now;
+      while (world.sockets.length < attempt) await world.pass(10);
+      pauses.push(world.now - before);
+      world.socket.welcomes();
+      refuse(world.socket);
+      assert.equal(first.closed, false);
+    }
+    assert.ok(pauses[3] > 2 * pauses[1], String(pauses));
+    signalling.send({ type: 'ping' });
+    assert.equal(first.said.at(-1), 'ping');
+    assert.ok(!heard.includes('error') && !heard.includes('lost'), String(heard));
+  });
+}
+
+inWorld('a camera that comes meanwhile is watched where it came', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  const [first] = world.sockets;
+  first.says({ type: 'goaway', after: 0 });
+  signalling.move();
+  await world.pass(1);
+  const [, second] = world.sockets;
+  second.welcomes();
+  first.says({ type: 'joined', room: 'MyRoom', session: 's1', secret: 'secret' });
+  assert.deepEqual([first.closed, second.closed, heard.at(-1)], [false, true, 'joined']);
+  signalling.send({ type: 'offer' });
+  assert.equal(first.said.at(-1), 'offer');
+});
+
+inWorld('the first server may go before the next one has answered', async (world, signalling, heard) => {
+  signalling.dial();
+  world.socket.welcomes();
+  world.socket.says({ type: 'goaway', after: 0 });
+  signalling.move();
+  await world.pass(1);
+  const [first, second] = world.sockets;
+  second.welcomes();
+  first.breaks();
+  second.says({ type: 'waiting', room: 'MyRoom' });
+  assert.deepEqual([second.closed, heard.at(-1)], [false, 'waiting']);
+  signalling.hangUp();
+  assert.ok(second.closed);
 });
 
 inWorld('a move is tried again for as long as the first connection lasts', async (world, signalling, heard) => {

@@ -7,7 +7,7 @@ they say; nothing that the servers believe is trusted.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 
@@ -100,10 +100,12 @@ class Owners:
     """Who may speak in which room, as the maker of the run knows.
 
     Rooms that are not in ``keys`` are open to whom the store gives them: after it was split or
-    lost, that may be another key, which is why a viewer of an open room wants to pin one.
+    lost, that may be another key. Who knows a secret still hears only the camera that made it.
     """
 
     keys: dict[str, str]
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Whose camera made the secret that all viewers of the room have."""
 
 
 _R = TypeVar("_R")
@@ -126,6 +128,14 @@ def _right_key(history: list[Record], owners: Owners) -> Iterator[str]:
         owner = owners.keys.get(heard.room)
         if owner is not None and heard.said.key not in (None, owner):
             yield f"{heard.person} in {heard.room} of {owner} heard {heard.said}"
+
+
+def _right_secret(history: list[Record], owners: Owners) -> Iterator[str]:
+    """A viewer that knows a secret hears only the camera that made it."""
+    for heard in _of(history, Delivered):
+        maker = owners.secrets.get(heard.room)
+        if maker is not None and heard.key is None and heard.said.key not in (None, maker):
+            yield f"{heard.person} with {maker}'s secret heard {heard.said}"
 
 
 def _right_listener(history: list[Record], owners: Owners) -> Iterator[str]:
@@ -191,6 +201,7 @@ def _two_members(history: list[Record], _owners: Owners) -> Iterator[str]:
 RULES: dict[str, Callable[[list[Record], Owners], Iterator[str]]] = {
     "right_room": _right_room,
     "right_key": _right_key,
+    "right_secret": _right_secret,
     "right_listener": _right_listener,
     "right_claim": _right_claim,
     "epochs_grow": _epochs_grow,

@@ -122,6 +122,8 @@ class Scene:
         self.epoch = 0
         self.released: list[ReleaseRoom] = []
         self.drops: list[str] = []
+        self.asked: list[ClaimRoom] = []
+        """The claims that the store was asked for."""
         self.slow = False
         self.answers: list[Fact] = []
         """What the store has answered, and the core has not heard yet."""
@@ -218,15 +220,18 @@ class Scene:
             effect.join,
             known=found is not None,
             verifier=found[1] if found else None,
+            seat=effect.seat,
         )
 
     def _claim(self, effect: ClaimRoom) -> Fact:
+        self.asked.append(effect)
         room = RoomId(effect.claim.room)
-        if self.store.get(room, (effect.owner,))[0] != effect.owner:
+        owner, _ = self.store.get(room, (effect.owner, None))
+        if not effect.permitted or owner != effect.owner:
             return ClaimRefused(effect.connection, ErrorCode.ROOM_UNAVAILABLE, "Not yours.")
         self.store[room] = (effect.owner, effect.claim.verifier)
         self.epoch += 1
-        return RoomClaimed(effect.connection, effect.claim, self.epoch)
+        return RoomClaimed(effect.connection, effect.owner, effect.claim, self.epoch)
 
 
 def _asker(answer: Fact) -> ConnectionId | None:

@@ -15,7 +15,7 @@ _OLDEST = (6, 2)  # ZADD GT; scripts that ask for the time and write
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
-async def require_fitness(address: RedisAddress, replicas: int) -> None:
+async def require_fitness(address: RedisAddress, *, replicas: int, open_rooms: bool) -> None:
     """Raises UnavailableError or SettingsError with a cure; warns of what only may do harm."""
     client = Client(address)
     try:
@@ -30,7 +30,8 @@ async def require_fitness(address: RedisAddress, replicas: int) -> None:
         ) from None
     finally:
         await client.close()
-    judge(address, facts, replicas=replicas, shards=shards)
+    judge(address, facts, shards=shards)
+    warn(address, facts, replicas=replicas, open_rooms=open_rooms)
 
 
 async def _shards(client: Client, facts: dict[str, str]) -> int:
@@ -47,7 +48,7 @@ def parse_info(reply: Any) -> dict[str, str]:
     return {name: value for name, colon, value in lines if colon}
 
 
-def judge(address: RedisAddress, facts: dict[str, str], *, replicas: int, shards: int = 1) -> None:
+def judge(address: RedisAddress, facts: dict[str, str], *, shards: int = 1) -> None:
     """``facts`` are INFO's; raises SettingsError with a cure."""
     _require_version(address, facts)
     if facts.get("role", "master") != "master":
@@ -62,19 +63,16 @@ def judge(address: RedisAddress, facts: dict[str, str], *, replicas: int, shards
         raise _unfit(
             f"{address} is a Cluster of {shards} shards.", "Use one primary, with Sentinels."
         )
-    _warn(address, facts, replicas)
 
 
-def _require_version(address: RedisAddress, facts: dict[str, str]) -> None:
-    found = _VERSION.match(facts.get("redis_version", ""))
-    if found is None or (int(found[1]), int(found[2])) < _OLDEST:
-        raise _unfit(
-            f"{address} is version {facts.get('redis_version', 'unknown')}.",
-            f"Redis {'.'.join(map(str, _OLDEST))} or newer is needed.",
+def warn(address: RedisAddress, facts: dict[str, str], *, replicas: int, open_rooms: bool) -> None:
+    """``facts`` are INFO's; says what may do harm, and what to do about it."""
+    if open_rooms and facts.get("aof_enabled") == "0":
+        log.warning(
+            "%s keeps no log on disk: after a restart chosen room names are anybody's until their "
+            "cameras claim them again. Set appendonly yes, or start with --no-open-rooms",
+            address,
         )
-
-
-def _warn(address: RedisAddress, facts: dict[str, str], replicas: int) -> None:
     connected = int(facts.get("connected_slaves", "0"))
     if connected < replicas:
         log.warning(
@@ -86,6 +84,15 @@ def _warn(address: RedisAddress, facts: dict[str, str], replicas: int) -> None:
             "%s has replicas, but goes on without them: set min-replicas-to-write 1, so that a "
             "primary that was cut off takes no claims",
             address,
+        )
+
+
+def _require_version(address: RedisAddress, facts: dict[str, str]) -> None:
+    found = _VERSION.match(facts.get("redis_version", ""))
+    if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+        raise _unfit(
+            f"{address} is version {facts.get('redis_version', 'unknown')}.",
+            f"Redis {'.'.join(map(str, _OLDEST))} or newer is needed.",
         )
 
 

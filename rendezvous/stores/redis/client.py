@@ -22,7 +22,7 @@ from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
 
-Command: TypeAlias = tuple[str | int, ...]
+Command: TypeAlias = tuple[str | int | bytes, ...]
 
 TIMEOUT = 1.0  # seconds for a connection to be made, and for a reply
 _SENTINEL_TIMEOUT = 0.3  # seconds; another one may know
@@ -31,11 +31,16 @@ _SENTINEL: Callable[..., Sentinel] = Sentinel  # whose own declaration has no ty
 
 
 class Client:
-    """A connection to Redis that is made again when it broke. For one task at a time."""
+    """A connection to Redis that is made again when it broke. For one task at a time.
 
-    def __init__(self, address: RedisAddress, *, timeout: float = TIMEOUT) -> None:
+    Replies are text, or bytes if they are not to be decoded.
+    """
+
+    def __init__(
+        self, address: RedisAddress, *, timeout: float = TIMEOUT, decode: bool = True
+    ) -> None:
         self._address = address
-        options = _options(address, timeout)
+        options = {**_options(address, timeout), "decode_responses": decode}
         self._sentinel = _sentinel(address) if address.name else None
         if self._sentinel is not None and address.name is not None:
             self._redis = self._sentinel.master_for(address.name, **options)
@@ -100,7 +105,6 @@ def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
         "health_check_interval": 0,
         "retry": Retry(NoBackoff(), 1, supported_errors=(BrokenConnectionError,)),
         "protocol": 2,
-        "decode_responses": True,
         "client_name": "porthole",
         **_tls(address),
     }

@@ -1,7 +1,7 @@
 """The names of all keys, in one place. What is in ``{…}`` decides on the slot in a Cluster.
 
-Rooms and owners are hashed: whoever watches Redis learns no room ID from it, and no name has a
-brace. Every key has a time to live.
+Rooms and owners are hashed, so that no name has a brace and all are of one length. It hides
+nothing: letters carry room IDs. Every key has a time to live.
 """
 
 import hashlib

@@ -25,7 +25,7 @@ from rendezvous.stores.redis.script import Script
 log = logging.getLogger(__name__)
 
 Keys: TypeAlias = tuple[str, ...]
-Arguments: TypeAlias = tuple[str | int, ...]
+Arguments: TypeAlias = Command
 Reply: TypeAlias = list[str]
 """What a script returned after the nonce, as text."""
 
@@ -99,7 +99,7 @@ class RedisLink:
         self._refuse_waiting()
 
     async def run(
-        self, script: Script, keys: Keys, *arguments: str | int, durable: bool = False
+        self, script: Script, keys: Keys, *arguments: str | int | bytes, durable: bool = False
     ) -> Reply:
         """The script's reply; raises StoreUnavailableError within the deadline."""
         (reply,) = await self.run_all(script, [(keys, arguments)], durable=durable)
@@ -115,20 +115,22 @@ class RedisLink:
         replies: list[Reply] = []
         for first in range(0, len(calls), _BATCH):
             batch = calls[first : first + _BATCH]
+            self._require_room(len(batch))
             replies += await self._ask([self._line_up(script, *c, durable=durable) for c in batch])
         return replies
 
-    def _line_up(self, script: Script, keys: Keys, arguments: Arguments, *, durable: bool) -> _Call:
+    def _require_room(self, calls: int) -> None:
         if self._worker is None:
             raise StoreUnavailableError("The store is not open.")
         if self._confused:
             raise StoreUnavailableError(f"{self._address} confused its replies.")
+        if self._calls.qsize() + calls > _WAITING:
+            raise StoreUnavailableError(f"{self._calls.qsize()} calls wait for {self._address}.")
+
+    def _line_up(self, script: Script, keys: Keys, arguments: Arguments, *, durable: bool) -> _Call:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         call = _Call(script, keys, arguments, next(self._nonces), durable, answer)
-        try:
-            self._calls.put_nowait(call)
-        except asyncio.QueueFull:
-            raise StoreUnavailableError(f"{_WAITING} calls wait for {self._address}.") from None
+        self._calls.put_nowait(call)
         return call
 
     async def _ask(self, calls: list[_Call]) -> list[Reply]:

@@ -17,10 +17,10 @@ class Script:
         self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
         self.name = path.stem
 
-    def by_hash(self, keys: tuple[str, ...], arguments: tuple[str | int, ...]) -> Command:
+    def by_hash(self, keys: tuple[str, ...], arguments: Command) -> Command:
         """The command for a server that knows the script."""
         return ("EVALSHA", self._sha, len(keys), *keys, *arguments)
 
-    def by_text(self, keys: tuple[str, ...], arguments: tuple[str | int, ...]) -> Command:
+    def by_text(self, keys: tuple[str, ...], arguments: Command) -> Command:
         """The command for one that does not; from then on it does."""
         return ("EVAL", self._text, len(keys), *keys, *arguments)

@@ -21,12 +21,12 @@ from rendezvous.stores.contract import (
     Place,
     RoomTakenError,
     StoreUnavailableError,
-    too_many_rooms,
 )
 from rendezvous.stores.redis import keys
 from rendezvous.stores.redis.address import RedisAddress
 from rendezvous.stores.redis.check import require_fitness
-from rendezvous.stores.redis.link import RedisLink, Reply
+from rendezvous.stores.redis.enrolment import Enrolments
+from rendezvous.stores.redis.link import Arguments, Keys, RedisLink, Reply
 from rendezvous.stores.redis.script import Script
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 
@@ -39,21 +39,20 @@ _CLAIM = _script("claim")
 _LOOK_UP = _script("look_up")
 _RENEW = _script("renew")
 _RELEASE = _script("release")
-_ENROL = _script("enrol")
 _TAKE_PLACE = _script("take_place")
 _GIVE_PLACE = _script("give_place")
 _BEAT = _script("beat")
 _ALIVE = _script("alive")
 
 _SPREAD = 1_000  # epochs: a millisecond's, so that a clock that is behind catches up
-_ENROLMENTS = 30  # in the life of a name: once a day
 
 
 class RedisStore:
     """Rooms in Redis, for any number of nodes.
 
-    With ``replicas`` a claim is answered when that many have it. ``on_confusion`` is called when
-    Redis mixed up its replies: the process shall end.
+    With ``replicas`` a claim is answered when that many have it. With ``open_rooms`` names may be
+    chosen, which a Redis that loses its data gives away. ``on_confusion`` is called when Redis
+    mixed up its replies: the process shall end.
     """
 
     def __init__(
@@ -61,6 +60,7 @@ class RedisStore:
         address: RedisAddress,
         *,
         replicas: int = 0,
+        open_rooms: bool = True,
         retention: float = RETENTION,
         rooms_per_owner: int = ROOMS_PER_OWNER,
         ttl: float = TTL,
@@ -68,21 +68,22 @@ class RedisStore:
     ) -> None:
         self.address = address
         self._replicas = replicas
+        self._open_rooms = open_rooms
         self._ttl = ttl
         self._ttl_ms = _ms(ttl)
         self._name_ms = _ms(retention)
-        self._enrol_ms = self._name_ms // _ENROLMENTS
-        self._rooms_per_owner = rooms_per_owner
         self._floor = 0
         self._link = RedisLink(address, replicas=replicas, on_confusion=on_confusion)
+        self._enrolments = Enrolments(self._link, self._name_ms, rooms_per_owner)
 
     async def start(self) -> None:
         """Connects; raises UnavailableError or SettingsError when this Redis will not do."""
-        await require_fitness(self.address, self._replicas)
+        await require_fitness(self.address, replicas=self._replicas, open_rooms=self._open_rooms)
         self._link.start()
 
     async def stop(self) -> None:
         """Closes the connection."""
+        await self._enrolments.stop()
         await self._link.stop()
 
     # ── rooms ────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +92,7 @@ class RedisStore:
         """See the contract."""
         outcome, *granted = await self._claim(room, claimant, verifier, may_bind=False)
         if outcome == "unbound":
-            await self._reserve(room, claimant.owner)
+            await self._enrolments.reserve(room, claimant.owner)
             outcome, *granted = await self._claim(room, claimant, verifier, may_bind=True)
         if outcome == "taken":
             raise RoomTakenError(room)
@@ -102,7 +103,7 @@ class RedisStore:
         epoch, enrol, *previous = granted[:5]
         self._floor = max(self._floor, int(epoch))
         if enrol == "1":
-            await self._enrol(room, claimant.owner)
+            self._enrolments.enrol_soon([(room, claimant.owner)])
         return Claimed(
             int(epoch), self._ttl, _holder(previous), frozenset(map(NodeId, granted[5:]))
         )
@@ -117,20 +118,10 @@ class RedisStore:
             _CLAIM,
             keys.of_room(room)[:3],
             *(claimant.owner, verifier or "", claimant.node, claimant.connection),
-            *(self._floor, step, int(may_bind), self._ttl_ms, self._name_ms, self._enrol_ms),
+            *(max(self._floor, claimant.newest), step, int(may_bind)),
+            *(self._ttl_ms, self._name_ms, self._enrolments.every_ms),
             durable=True,
         )
-
-    async def _reserve(self, room: RoomId, owner: Owner) -> None:
-        list_, most = (keys.of_owner(owner),), self._rooms_per_owner
-        reply = await self._link.run(_ENROL, list_, keys.tag(room), most, 2 * self._enrol_ms)
-        outcome, *held = reply
-        if outcome == "full":
-            raise too_many_rooms(int(held[0]))
-
-    async def _enrol(self, room: RoomId, owner: Owner) -> None:
-        list_, lasting = (keys.of_owner(owner),), self._name_ms + self._enrol_ms
-        await self._link.run(_ENROL, list_, keys.tag(room), "", lasting)
 
     async def look_up(self, room: RoomId) -> Binding | None:
         """See the contract."""
@@ -149,14 +140,20 @@ class RedisStore:
     async def renew(self, leases: Iterable[Lease]) -> frozenset[Lease]:
         """See the contract."""
         asked = tuple(leases)
-        times = (self._ttl_ms, self._name_ms, self._enrol_ms)
-        calls = [(keys.of_room(lease.room)[:2], (lease.epoch, *times)) for lease in asked]
-        replies = await self._link.run_all(_RENEW, calls)
-        answered = tuple(zip(asked, replies, strict=True))
-        for lease, (outcome, *owner) in answered:
-            if outcome == "held" and owner[0]:
-                await self._enrol(lease.room, Owner(owner[0]))
-        return frozenset(lease for lease, (outcome, *_) in answered if outcome == "lost")
+        replies = await self._link.run_all(_RENEW, [self._renewal(lease) for lease in asked])
+        held = [
+            (lease.room, Owner(owner))
+            for lease, (_, owner) in zip(asked, replies, strict=True)
+            if owner
+        ]
+        self._enrolments.enrol_soon(held)
+        return frozenset(
+            lease for lease, (outcome, _) in zip(asked, replies, strict=True) if outcome == "lost"
+        )
+
+    def _renewal(self, lease: Lease) -> tuple[Keys, Arguments]:
+        times = (self._ttl_ms, self._name_ms, self._enrolments.due_after(lease.room))
+        return keys.of_room(lease.room)[:2], (lease.epoch, *times)
 
     async def release(self, lease: Lease) -> None:
         """See the contract."""

@@ -1,48 +1,71 @@
-"""The end of a stream, waited for on a connection of its own: a call that blocks delays others."""
+"""A stream that is read by one and emptied as it is read, on a connection of its own.
+
+A call that waits would delay others. What was read is removed when the next call is made: the one
+before it was dealt with by then, and Redis keeps nothing that nobody needs any more.
+"""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
 
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
-from rendezvous.stores.redis.client import TIMEOUT, Client, end
+from rendezvous.stores.redis.client import TIMEOUT, Client, Command, end
 
-BEGINNING = "0-0"  # before the first entry
+_BEGINNING = "0-0"  # before the first entry
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was added; ids grow, and are where reading is resumed."""
+    """Something that was added. Bytes: anybody may have added anything."""
 
-    id: str
-    fields: Mapping[str, str]
+    id: bytes
+    fields: Mapping[bytes, bytes]
 
 
 class StreamReader:
     """For one task, which may be cancelled: the connection then is closed, not used again."""
 
-    def __init__(self, address: RedisAddress, *, block: float = 2.0) -> None:
+    def __init__(self, address: RedisAddress, stream: str, *, block: float = 2.0) -> None:
         self._address = address
+        self._stream = stream
         self._block_ms = round(block * 1000)
-        self._client = Client(address, timeout=block + TIMEOUT)
+        self._client = Client(address, timeout=block + TIMEOUT, decode=False)
+        self._done: tuple[bytes, ...] = ()
 
-    async def read(self, stream: str, after: str, *, most: int = 100) -> list[Entry]:
-        """What came after this id, at once or within ``block`` seconds; nothing is an answer, too.
+    async def read(self, *, most: int = 32) -> list[Entry]:
+        """What is there, at once or within ``block`` seconds; nothing is an answer, too.
 
-        Raises StoreUnavailableError.
+        Removes what the last call gave. Raises StoreUnavailableError, and then gives it again if
+        it could not be removed.
         """
-        command = ("XREAD", "COUNT", most, "BLOCK", self._block_ms, "STREAMS", stream, after)
-        exchange = asyncio.create_task(self._client.command(*command))
+        exchange = asyncio.create_task(self._exchange(most))
         try:
-            reply = await asyncio.shield(exchange)
+            return await asyncio.shield(exchange)
         except asyncio.CancelledError:
             await end(exchange)
             raise
+
+    async def _exchange(self, most: int) -> list[Entry]:
+        # From the beginning each time: a Redis that lost its data may number from below.
+        read = ("XREAD", "COUNT", most, "BLOCK", self._block_ms, "STREAMS", self._stream)
+        commands: list[Command] = [("XDEL", self._stream, *self._done)] if self._done else []
+        replies = await self._client.pipeline([*commands, (*read, _BEGINNING)])
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise StoreUnavailableError(f"{self._address}: {reply}")
+        entries = self._entries(replies[-1])
+        self._done = tuple(entry.id for entry in entries)
+        return entries
+
+    def _entries(self, reply: Any) -> list[Entry]:
         if not reply:
             return []
         ((name, entries),) = reply
-        if name != stream:
+        if name != self._stream.encode():
             raise StoreUnavailableError(f"{self._address} answered with another stream.")
         return [Entry(number, fields) for number, fields in entries]
 

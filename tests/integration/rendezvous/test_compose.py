@@ -83,9 +83,12 @@ def test_redis_takes_its_settings(tmp_path: Path, name: str) -> None:
     """And nodes find what they ask for."""
     settings = copy_of(name, tmp_path, "bind|port|requirepass|masterauth")
     with running_redis("--include", str(settings)) as server, server.client() as client:
-        taken: Any = client.config_get("maxmemory-policy", "appendonly", "min-replicas-to-write")
+        taken: Any = client.config_get(
+            "maxmemory", "maxmemory-policy", "appendonly", "min-replicas-to-write"
+        )
     replicas = "1" if name == "redis-ha.conf" else "0"
     assert taken == {
+        "maxmemory": str(256 * 2**20),
         "maxmemory-policy": "noeviction",
         "appendonly": "yes",
         "min-replicas-to-write": replicas,

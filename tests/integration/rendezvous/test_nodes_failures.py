@@ -162,7 +162,15 @@ class Forger:
     def writes(self, node: Node, *letters: Letter) -> None:
         """Puts the letters into the node's inbox."""
         first, self._written = self._written + 1, self._written + len(letters)
-        frame = Frame(source=self._name, first=first, floor=first, ack=0, letters=letters)
+        frame = Frame(
+            source=self._name,
+            link=1,
+            first=first,
+            floor=first,
+            ack=0,
+            ack_link=0,
+            letters=letters,
+        )
         with self._redis.client() as client:
             client.xadd(inbox_of(node.id), {"frame": msgspec.json.encode(frame).decode()})
 

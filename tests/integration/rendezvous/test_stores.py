@@ -238,6 +238,13 @@ async def test_the_same_connection_of_another_node_is_another(store: Store) -> N
     assert second.previous is not None
 
 
+async def test_an_epoch_is_above_what_the_claimant_has_seen(store: Store) -> None:
+    """A store that has lost its data, and whose clock is behind, is told by those who have not."""
+    seen = (await store.claim(ROOM, by(), VERIFIER)).epoch + 10**12
+    again = Claimant(ALICE, HERE, ConnectionId("another"), seen)
+    assert (await store.claim(ROOM, again, VERIFIER)).epoch > seen
+
+
 async def test_an_older_epoch_releases_nothing(store: Store) -> None:
     """The later camera keeps its lease."""
     first = await store.claim(ROOM, by(connection="old"), VERIFIER)

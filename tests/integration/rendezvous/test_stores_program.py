@@ -26,6 +26,15 @@ async def test_no_redis_no_start() -> None:
     assert "Traceback" not in errors.decode()
 
 
+async def test_a_redis_without_a_disk_is_warned_of() -> None:
+    """Once, at the start, in words that name the cure."""
+    with running_redis() as server:
+        async with running_program("--redis", server.url, state=None) as program:
+            program.terminate()
+            _, errors = await program.ended()
+    assert errors.count("Set appendonly yes, or start with --no-open-rooms") == 1
+
+
 async def test_a_confused_redis_ends_the_program() -> None:
     """At once, with a status of its own: a supervisor starts it again, with nothing in mind."""
     with running_redis() as server:

@@ -22,13 +22,16 @@ from rendezvous.stores.contract import (
     TooManyRoomsError,
 )
 from rendezvous.stores.redis import keys
+from rendezvous.stores.redis.address import parse
+from rendezvous.stores.redis.enrolment import Enrolments
+from rendezvous.stores.redis.link import RedisLink
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from tests.support.redis import (
     RedisServer,
     running_redis,
 )
 from tests.support.redis_middleman import cut_once, late, middleman, swapped
-from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened
+from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened, unexpected
 from tests.support.waiting import until
 
 ONE_LOOP = True
@@ -64,17 +67,21 @@ async def test_many_rivals_of_many_nodes(server: RedisServer, store: Store) -> N
     """300 rooms, four keys each, two nodes: one owner a room, and no epoch is given twice."""
     del store  # which emptied the server
     async with opened(server.url) as one, opened(server.url) as other:
-        claims = [
-            (RoomId(f"room-{room}"), Claimant(Owner(f"{room}.{key}"), HERE, ConnectionId(f"{n}")))
-            for room in range(300)
-            for key in range(4)
-            for n in range(2)
-        ]
-        random.Random(1).shuffle(claims)
-        results = await asyncio.gather(
-            *(random.choice((one, other)).claim(room, who, None) for room, who in claims),
-            return_exceptions=True,
-        )
+        claims, results = [], []
+        chance = random.Random(1)
+        for first in range(0, 300, 50):  # no more at once than a busy machine does in a second
+            some = [
+                (RoomId(f"room-{n}"), Claimant(Owner(f"{n}.{key}"), HERE, ConnectionId(f"{c}")))
+                for n in range(first, first + 50)
+                for key in range(4)
+                for c in range(2)
+            ]
+            chance.shuffle(some)
+            claims += some
+            results += await asyncio.gather(
+                *(chance.choice((one, other)).claim(room, who, None) for room, who in some),
+                return_exceptions=True,
+            )
         winners: dict[RoomId, set[Owner]] = {}
         for (room, who), result in zip(claims, results, strict=True):
             if isinstance(result, Claimed):
@@ -192,6 +199,23 @@ async def test_a_line_that_is_too_long_is_refused() -> None:
             server.resume()
 
 
+async def test_what_does_not_fit_into_the_line_is_not_begun() -> None:
+    """A run of calls is refused as one: none of them is left in line without its caller."""
+    with running_redis() as server:
+        async with opened(server.url) as store:
+            await store.look_up(ROOM)
+            server.pause()
+            asked = [asyncio.create_task(store.look_up(ROOM)) for _ in range(9_900)]
+            await asyncio.sleep(0)
+            with pytest.raises(StoreUnavailableError, match="9900 calls wait"):
+                await store.watch([RoomId(f"room-{n}") for n in range(200)], HERE)
+            assert store._link._calls.qsize() == 9_900
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+            server.resume()
+
+
 async def test_scripts_that_were_forgotten_are_sent_again(
     server: RedisServer, store: Store
 ) -> None:
@@ -270,13 +294,50 @@ async def test_a_room_counts_for_as_long_as_its_camera_is_there(
         await store.claim(RoomId("one-more"), ALICE, None)
 
 
+async def test_enrolling_costs_no_renewal(server: RedisServer, store: Store) -> None:
+    """Once a day every room is due: it is done in few exchanges, and what fails is not missed."""
+    rooms = [RoomId(f"room-{number}") for number in range(400)]
+    owners = [Owner(f"owner-{number}") for number in range(400)]
+    claims = (
+        store.claim(room, Claimant(owner, HERE, ConnectionId(room)), None)
+        for room, owner in zip(rooms, owners, strict=True)
+    )
+    leases = [
+        Lease(room, claimed.epoch)
+        for room, claimed in zip(rooms, await asyncio.gather(*claims), strict=True)
+    ]
+    with server.client() as client:
+        for room, owner in zip(rooms, owners, strict=True):
+            client.hset(keys.of_room(room).name, "enrolled", "0")
+            client.set(keys.of_owner(owner), "of another kind")
+        assert await store.renew(leases) == frozenset()
+        for owner in owners:
+            client.delete(keys.of_owner(owner))
+        for room in rooms:
+            client.hset(keys.of_room(room).name, "enrolled", "0")
+        assert await store.renew(leases) == frozenset()
+        await until(lambda: all(client.exists(keys.of_owner(owner)) for owner in owners))
+
+
+def test_rooms_that_were_claimed_together_are_enrolled_one_after_the_other(
+    server: RedisServer,
+) -> None:
+    """Over a quarter of a day; each room has a rhythm of its own, so they do not meet again."""
+    enrolments = Enrolments(RedisLink(parse(server.url), on_confusion=unexpected), 30_000, 1)
+    due = {enrolments.due_after(RoomId(f"room-{number}")) for number in range(10_000)}
+    assert (min(due), max(due)) == (750, 1_000)
+    assert len(due) == 251
+
+
 async def test_an_owners_list_that_was_lost_takes_no_room_from_it(
     server: RedisServer, store: Store
 ) -> None:
     """What is bound is its owner's, though it has as many others as it may have."""
     lease = Lease(ROOM, (await store.claim(ROOM, ALICE, None)).epoch)
     with server.client() as client:
-        client.delete(keys.of_owner(ALICE.owner))
+        list_ = keys.of_owner(ALICE.owner)
+        await until(lambda: client.pttl(list_) > RETENTION * 1000)  # it is enrolled for good
+        client.delete(list_)
         client.hset(keys.of_room(ROOM).name, "enrolled", "0")
     for number in range(ROOMS):
         await store.claim(RoomId(f"room-{number}"), ALICE, None)

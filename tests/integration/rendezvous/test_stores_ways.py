@@ -12,7 +12,7 @@ from rendezvous.stores.redis import keys
 from rendezvous.stores.redis.address import parse
 from rendezvous.stores.redis.script import Script
 from rendezvous.stores.redis.store import RedisStore
-from rendezvous.stores.redis.stream import BEGINNING, StreamReader
+from rendezvous.stores.redis.stream import StreamReader
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from tests.support.redis import (
     RedisServer,
@@ -146,39 +146,58 @@ async def test_a_replica_is_refused() -> None:
 # ── streams ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_stream_is_read_from_where_one_was(server: RedisServer) -> None:
+async def test_a_stream_is_emptied_as_it_is_read(server: RedisServer) -> None:
     """What is there at once, what comes later when it comes, and nothing after a while."""
     stream = "porthole:{test}:stream"
-    reader = StreamReader(parse(server.url), block=0.2)
+    reader = StreamReader(parse(server.url), stream, block=0.2)
     with server.client() as client:
-        client.delete(stream)
         client.xadd(stream, {"body": "first"})
-        (first,) = await reader.read(stream, BEGINNING)
-        assert first.fields == {"body": "first"}
-        assert await reader.read(stream, first.id) == []
-        waiting = asyncio.create_task(reader.read(stream, first.id))
+        (first,) = await reader.read()
+        assert first.fields == {b"body": b"first"}
+        assert client.xlen(stream) == 1
+        assert await reader.read() == []
+        assert client.xlen(stream) == 0
+        waiting = asyncio.create_task(reader.read())
         await until(lambda: "cmd=xread" in str(client.execute_command("CLIENT", "LIST")))
         client.xadd(stream, {"body": "second"})
         (second,) = await waiting
-        assert second.fields == {"body": "second"}
+        assert second.fields == {b"body": b"second"}
+        client.delete(stream)
+    await reader.close()
+
+
+async def test_what_cannot_be_removed_is_not_given_twice(server: RedisServer) -> None:
+    """While Redis takes no writes nothing is read; then it goes on where it was."""
+    stream = "porthole:{test}:stuck"
+    reader = StreamReader(parse(server.url), stream, block=0.2)
+    with server.client() as client:
+        for body in ("first", "second"):
+            client.xadd(stream, {"body": body})
+        (first,) = await reader.read(most=1)
+        client.config_set("min-replicas-to-write", 1)
+        with pytest.raises(StoreUnavailableError, match="replicas"):
+            await reader.read(most=1)
+        client.config_set("min-replicas-to-write", 0)
+        (second,) = await reader.read(most=1)
+        assert [first.fields[b"body"], second.fields[b"body"]] == [b"first", b"second"]
         client.delete(stream)
     await reader.close()
 
 
 async def test_a_reader_may_be_cancelled(server: RedisServer) -> None:
     """Its connection is not used again, so the next reply is the next call's."""
-    reader = StreamReader(parse(server.url), block=5.0)
-    streams = [f"porthole:{{test}}:{n}" for n in range(2)]
+    stream = "porthole:{test}:mine"
+    reader = StreamReader(parse(server.url), stream, block=5.0)
     with server.client() as client:
         for _ in range(3):
-            waiting = asyncio.create_task(reader.read(streams[0], BEGINNING))
+            waiting = asyncio.create_task(reader.read())
             await until(lambda: "cmd=xread" in str(client.execute_command("CLIENT", "LIST")))
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        client.xadd(streams[1], {"body": "mine"})
-        (entry,) = await reader.read(streams[1], BEGINNING)
-        assert entry.fields == {"body": "mine"}
-        client.delete(*streams)
+        client.xadd(stream, {"body": "mine"})
+        (entry,) = await reader.read()
+        assert entry.fields == {b"body": b"mine"}
+        client.delete(stream)
     await reader.close()
 
 

@@ -5,6 +5,7 @@ import pytest
 from rendezvous.rooms.facts import ConnectionLost
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire import identity
+from rendezvous.wire.identity import RoomId
 from rendezvous.wire.messages import (
     Claimed,
     End,
@@ -89,6 +90,19 @@ def test_an_earlier_claim_that_is_answered_later_takes_nothing_over(scene: Scene
     assert codes(earlier) == [ErrorCode.SUPERSEDED]
     assert earlier.closed
     assert later.hears_only(Claimed).epoch == 2
+    assert [(released.room, released.epoch) for released in scene.released] == [(ROOM, 1)]
+
+
+def test_a_claim_below_what_was_seen_is_given_back_and_can_be_made_again(scene: Scene) -> None:
+    """The store has forgotten epochs; no other camera is known, so this one is not sent away."""
+    scene.book.epochs[RoomId(ROOM)] = 7
+    camera = scene.camera(ROOM, KEY)
+    assert codes(camera) == [ErrorCode.STORE_UNAVAILABLE]
+    assert not camera.closed
+    assert [(released.room, released.epoch) for released in scene.released] == [(ROOM, 1)]
+    scene.epoch = scene.asked[-1].newest
+    claims(camera, ROOM)
+    assert camera.hears_only(Claimed).epoch == 8
 
 
 def test_a_look_up_of_before_the_change_of_secret_admits_nobody(scene: Scene) -> None:
@@ -131,13 +145,17 @@ def test_a_session_under_negotiation_does_not_outlive_the_secret(scene: Scene) -
     assert codes(viewer) == [ErrorCode.ROOM_UNKNOWN]
 
 
-def test_who_waits_for_a_room_that_becomes_public_joins(scene: Scene) -> None:
-    """Anybody may."""
+def test_who_waits_with_a_secret_does_not_join_a_room_that_has_none(scene: Scene) -> None:
+    """Nothing shows that it is the same camera's; who asked without a secret joins."""
+    scene.camera(ROOM, KEY, secret=None).hangs_up()
+    anybody = scene.viewer(ROOM, None)
+    anybody.hears_only(Waiting)
     scene.camera(ROOM, KEY).hangs_up()
-    viewer = scene.viewer(ROOM)
-    viewer.hears_only(Waiting)
+    assert codes(anybody) == [ErrorCode.ROOM_UNKNOWN]
+    knowing = scene.viewer(ROOM)
+    knowing.hears_only(Waiting)
     scene.camera(ROOM, KEY, secret=None)
-    viewer.hears_only(Joined)
+    assert codes(knowing) == [ErrorCode.ROOM_UNKNOWN]
 
 
 # ── without a place ──────────────────────────────────────────────────────────────────────────

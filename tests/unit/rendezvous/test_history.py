@@ -17,7 +17,7 @@ from tests.support.history import (
     check,
 )
 
-OWNERS = Owners({"front": "anna", "garden": "ben"})
+OWNERS = Owners({"front": "anna", "garden": "ben"}, {"open": "dora"})
 
 CLAIM = Claimed(1.0, "a", "c1", "front", "anna", 10)
 AGAIN = Claimed(4.0, "b", "c2", "front", "anna", 11)
@@ -85,6 +85,10 @@ VIOLATIONS: dict[str, tuple[set[str], list[Record]]] = {
         [replace(OFFER, said=Said("gustav", "garden"))],
     ),
     "a thief is watched": ({"right_key"}, [replace(ANSWER, said=THEFT)]),
+    "somebody else's camera in spite of the secret": (
+        {"right_secret"},
+        [replace(ANSWER, room="open", said=Said("squatter", "open", "mallory", 12))],
+    ),
     "a thief listens": (
         {"right_listener", "two_members"},
         [OFFER, replace(OFFER, person="thief", key="mallory", connection="c9")],

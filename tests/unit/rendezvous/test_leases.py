@@ -1,11 +1,8 @@
 """A claim that runs out, cameras that take turns, and viewers of other nodes: the core alone."""
 
-from collections.abc import Iterable
-
 import msgspec
 import pytest
 
-from rendezvous.rooms.effects import Alert, Effect, Post, SeekRoom
 from rendezvous.rooms.facts import (
     ConnectionOpened,
     Home,
@@ -14,12 +11,11 @@ from rendezvous.rooms.facts import (
     LetterReceived,
     NodeLost,
     RoomFound,
-    RoomLookedUp,
     StoreReached,
 )
-from rendezvous.rooms.letters import HandedOver, Letter, Moved, Told
+from rendezvous.rooms.letters import HandedOver, Moved, Told
 from rendezvous.rooms.limits import Limits
-from rendezvous.wire.identity import ConnectionId, NodeId, RoomId
+from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import (
     Answer,
     Challenge,
@@ -33,12 +29,11 @@ from rendezvous.wire.messages import (
     Source,
     Waiting,
 )
+from tests.support.node_scene import ELSEWHERE, ROOM, THERE, Node
 from tests.support.peers import SDP, Key, proven_join, signed_claim
 from tests.support.scene import ORIGIN, Actor, Scene
 
 KEY = Key()
-ROOM = RoomId("MyRoom")
-HERE, THERE, ELSEWHERE = NodeId("here"), NodeId("there"), NodeId("elsewhere")
 
 
 @pytest.fixture
@@ -170,54 +165,6 @@ def test_a_camera_that_is_perhaps_half_open_is_replaced_at_once(scene: Scene) ->
 
 
 # ── other nodes ──────────────────────────────────────────────────────────────────────────────
-
-
-class Node(Scene):
-    """A core that has others beside it: what it posts is kept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.book.node = HERE
-        self.posted: list[tuple[NodeId, Letter]] = []
-        self.sought: list[RoomId] = []
-        self.alerts: list[Alert] = []
-
-    def perform(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Post():
-                    self.posted.append((effect.node, effect.letter))
-                case SeekRoom():
-                    self.sought.append(effect.room)
-                case Alert():
-                    self.alerts.append(effect)
-                case _:
-                    super().perform([effect])
-
-    def away(self, epoch: int = 5) -> Actor:
-        """A viewer whose room's camera is at another node."""
-        viewer = self.opens()
-        join = proven_join(viewer.welcome, ROOM)
-        home = Home(THERE, epoch)
-        self.happens(RoomLookedUp(viewer.id, join, known=True, verifier=None, home=home))
-        return viewer
-
-    def tells(self, viewer: Actor, message: object, *, epoch: int = 5, **more: object) -> None:
-        """The home's letter to the edge."""
-        place = self.book.peers[viewer.id].away
-        told = {"seat": place.seat if place else 0, "bound": True, "room": ROOM, **more}
-        letter = Told(connection=viewer.id, message=message, epoch=epoch, **told)  # type: ignore[arg-type]
-        self.happens(LetterReceived(THERE, letter))
-
-    def watching(self) -> tuple[Actor, Joined]:
-        """One whose session runs."""
-        viewer = self.away()
-        joined = Joined(room=ROOM, session="s" * 22, secret="t" * 22)
-        self.tells(viewer, joined)
-        self.tells(viewer, Answer(session=joined.session, sdp=SDP))
-        viewer.hears()
-        self.posted.clear()
-        return viewer, joined
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import random
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,15 @@ from rendezvous.ice import IceServers
 from rendezvous.program.logs import room_hash
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.pace import Pace
+from rendezvous.relay.registry import Registry
+from rendezvous.rooms.facts import Fact
+from rendezvous.stores.contract import Lease
 from rendezvous.transports.gate import Arrival, DoorLimits, Gate
 from rendezvous.transports.origins import PublicOrigins, host_and_port
 from rendezvous.transports.websocket import same_origin
+from rendezvous.wire.identity import NodeId
+from tests.support.stores import embedded
+from tests.support.waiting import until
 
 # ── pace ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -152,3 +159,30 @@ def test_counts_are_logged_at_most_once_a_second(caplog: pytest.LogCaptureFixtur
     counters.report()
     assert [record.message for record in caplog.records] == ["Refused or dropped: malformed 1"]
     assert counters.totals["malformed"] == 2
+
+
+# ── leases ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_rooms_are_listed_only_when_their_leases_are_to_be_renewed() -> None:
+    """With fifteen thousand of them it is too much for every tick."""
+    listed: list[float] = []
+    heard: list[Fact] = []
+    async with embedded(None) as under_test:
+        registry = Registry(
+            under_test.store,
+            Counters(),
+            node=NodeId("here"),
+            clock=lambda: 0.0,
+            chance=random.Random(1),
+            hear=heard.append,
+        )
+
+        def held() -> tuple[Lease, ...]:
+            listed.append(now)
+            return ()
+
+        for now in (0.0, 0.5, 1.0, 10.0):
+            registry.renew(held, now)
+            await until(lambda: len(heard) == len(listed))
+    assert listed == [0.0, 10.0]

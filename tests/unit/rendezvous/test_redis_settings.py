@@ -7,7 +7,7 @@ import pytest
 from rendezvous.program.errors import SettingsError, UsageError
 from rendezvous.settings import Settings, load, redis_address
 from rendezvous.stores.redis.address import RedisAddress, parse
-from rendezvous.stores.redis.check import judge
+from rendezvous.stores.redis.check import judge, warn
 
 HERE = RedisAddress((("127.0.0.1", 6379),))
 FIT = {"redis_version": "7.0.15", "role": "master", "maxmemory_policy": "noeviction"}
@@ -118,7 +118,7 @@ def test_rooms_are_in_one_place(tmp_path: Path) -> None:
 def test_what_will_not_do(facts: dict[str, str], shards: int, sentence: str) -> None:
     """Said at the start, with what to do."""
     with pytest.raises(SettingsError, match=sentence) as caught:
-        judge(HERE, facts, replicas=0, shards=shards)
+        judge(HERE, facts, shards=shards)
     assert caught.value.code == "redis_unfit"
     assert caught.value.cure
 
@@ -130,12 +130,20 @@ def test_what_will_not_do(facts: dict[str, str], shards: int, sentence: str) -> 
         ({"connected_slaves": "1", "min_slaves_good_slaves": "1"}, 1, ""),
         ({}, 1, "until it has 1"),
         ({"connected_slaves": "1"}, 0, "min-replicas-to-write"),
+        ({"aof_enabled": "1"}, 0, ""),
+        ({"aof_enabled": "0"}, 0, "Set appendonly yes"),
     ],
 )
 def test_what_may_do_harm(
     facts: dict[str, str], replicas: int, warning: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A warning: the operator may know better."""
-    judge(HERE, {**FIT, **facts}, replicas=replicas)
+    warn(HERE, {**FIT, **facts}, replicas=replicas, open_rooms=True)
     assert warning in caplog.text
     assert bool(caplog.text) is bool(warning)
+
+
+def test_key_rooms_need_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    """A camera's key makes the name; where only those are allowed nothing can be given away."""
+    warn(HERE, {**FIT, "aof_enabled": "0"}, replicas=0, open_rooms=False)
+    assert not caplog.text
