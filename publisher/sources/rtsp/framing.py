@@ -39,7 +39,7 @@ class Framer:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._begun = False  # what speaks RTSP at all may stammer later
+        self._streams = False  # who sends media may stammer; before that, it is no camera
         self._in_a_row = 0
         self.garbage = 0
         """Bytes that were skipped."""
@@ -56,7 +56,7 @@ class Framer:
                 end = at + _PREFIX + (data[at + 2] << 8 | data[at + 3])
                 if end > len(data):
                     break
-                self._in_a_row = 0
+                self._in_a_row, self._streams = 0, True
                 yield Interleaved(data[at + 1], view[at + _PREFIX : end])
             else:
                 end = self._blank(data, at)
@@ -79,10 +79,9 @@ class Framer:
         try:
             message, end = _parse(data, at)
         except ProtocolError:
-            if not self._begun:
+            if not self._streams:
                 raise
             return None, self._skip(data, at)
-        self._begun = self._begun or message is not None
         return message, end
 
     def _skip(self, data: bytes, at: int) -> int:

@@ -57,7 +57,7 @@ def test_pieces_make_no_difference(cuts: list[int]) -> None:
 
 def test_a_camera_that_stammers_is_understood_again_and_the_bytes_are_counted() -> None:
     framer = Framer()
-    list(framer.feed(ANSWER))
+    list(framer.feed(packet(0, b"")))
     found = told(list(framer.feed(b"\x00\x01\x02" + packet(0, b"x") + b"\xff" + ANSWER)))
     assert found[0] == (0, b"x")
     assert isinstance(found[1], Response)
@@ -84,7 +84,7 @@ def test_what_does_not_speak_rtsp_is_told_at_once(first: bytes) -> None:
 
 def test_nothing_but_garbage_ends_it() -> None:
     framer = Framer()
-    list(framer.feed(ANSWER))
+    list(framer.feed(packet(0, b"")))
     with pytest.raises(ProtocolError):
         list(framer.feed(b"\x00" * (MAX_GARBAGE + 1)))
 
