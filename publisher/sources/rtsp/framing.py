@@ -5,8 +5,8 @@ bytes that are neither: those are skipped and counted, up to a limit.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Final, NamedTuple, TypeAlias
 
 from publisher.sources.rtsp.messages import (
     ProtocolError,
@@ -23,8 +23,7 @@ _DOLLAR: Final = 0x24
 _PREFIX: Final = 4  # bytes before a packet
 
 
-@dataclass(frozen=True, slots=True)
-class Interleaved:
+class Interleaved(NamedTuple):
     """A packet; ``data`` is of the buffer and to be copied by who keeps it."""
 
     channel: int

@@ -1,6 +1,6 @@
 """NAL units out of RTP payloads: H.264 (RFC 6184 §5.6 to §5.8) and H.265 (RFC 7798 §4.4)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ class PayloadFormat:
     """How one codec is carried. ``pieces`` raises MalformedError."""
 
     syntax: Syntax
-    pieces: Callable[[memoryview], Iterator[Piece]]
+    pieces: Callable[[memoryview], Sequence[Piece]]
     header: int  # bytes of a NAL unit's
 
     def starts_picture(self, piece: Piece) -> bool:
@@ -42,40 +42,40 @@ class PayloadFormat:
         return not slices or piece.data[self.header : self.header + 1] >= b"\x80"
 
 
-def _h264_pieces(payload: memoryview) -> Iterator[Piece]:
+def _h264_pieces(payload: memoryview) -> Sequence[Piece]:
     if len(payload) < 2:  # noqa: PLR2004
         raise MalformedError("a payload is too short")
     kind = payload[0] & 31
-    if 0 < kind < _STAP_A:
-        yield Piece(True, True, kind, bytes(payload))
-    elif kind == _FU_A:
+    if kind == _FU_A:
         header = payload[1]
         kind = header & 31
         head = bytes((payload[0] & 0xE0 | kind,))
-        yield _fragment(header, kind, head, payload[2:])
-    elif kind == _STAP_A:
-        for nal in _aggregated(payload[1:]):
-            yield Piece(True, True, nal[0] & 31, nal)
-    else:
-        raise MalformedError("a payload of an unknown type")
+        return (_fragment(header, kind, head, payload[2:]),)
+    if 0 < kind < _STAP_A:
+        return (_whole(kind, bytes(payload)),)
+    if kind == _STAP_A:
+        return [_whole(nal[0] & 31, nal) for nal in _aggregated(payload[1:])]
+    raise MalformedError("a payload of an unknown type")
 
 
-def _h265_pieces(payload: memoryview) -> Iterator[Piece]:
+def _h265_pieces(payload: memoryview) -> Sequence[Piece]:
     if len(payload) < 3:  # noqa: PLR2004
         raise MalformedError("a payload is too short")
     kind = payload[0] >> 1 & 63
-    if kind < _AP:
-        yield Piece(True, True, kind, bytes(payload))
-    elif kind == _FU:
+    if kind == _FU:
         header = payload[2]
         kind = header & 63
         head = bytes((payload[0] & 0x81 | kind << 1, payload[1]))
-        yield _fragment(header, kind, head, payload[3:])
-    elif kind == _AP:
-        for nal in _aggregated(payload[2:]):
-            yield Piece(True, True, nal[0] >> 1 & 63, nal)
-    else:
-        raise MalformedError("a payload of an unknown type")
+        return (_fragment(header, kind, head, payload[3:]),)
+    if kind < _AP:
+        return (_whole(kind, bytes(payload)),)
+    if kind == _AP:
+        return [_whole(nal[0] >> 1 & 63, nal) for nal in _aggregated(payload[2:])]
+    raise MalformedError("a payload of an unknown type")
+
+
+def _whole(kind: int, nal: bytes) -> Piece:
+    return Piece(True, True, kind, nal)
 
 
 def _fragment(header: int, kind: int, head: bytes, part: memoryview) -> Piece:

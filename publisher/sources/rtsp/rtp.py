@@ -1,15 +1,13 @@
 """RTP packets (RFC 3550 §5.1): what is in one, and what a stream of them has lost."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _FIXED: Final = 12  # bytes of the header
 _VERSION: Final = 2
 _WORD: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class RtpPacket:
+class RtpPacket(NamedTuple):
     """One packet; ``payload`` is of the buffer and to be copied by who keeps it."""
 
     payload_type: int
