@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+SESSION_SECONDS: Final = 60  # of a session whose server does not say, §12.37
 _MAX_FIELDS: Final = 100
 
 
@@ -108,7 +109,7 @@ def session_of(field: str) -> tuple[str, int]:
         name, _, value = parameter.strip().partition("=")
         if name.lower() == "timeout" and value.strip().isdigit():
             return identifier.strip(), max(int(value[:6]), 1)
-    return identifier.strip(), 60
+    return identifier.strip(), SESSION_SECONDS
 
 
 def rtp_times(info: str) -> dict[str, int]:

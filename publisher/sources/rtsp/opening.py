@@ -1,6 +1,7 @@
 """From an address to a camera that plays: OPTIONS, DESCRIBE, SETUP, PLAY (RFC 2326 §10)."""
 
 import logging
+import ssl
 import time
 from typing import Final
 
@@ -76,11 +77,13 @@ def _open(location: Location, shown: str, deadline: float) -> OpenRtspCamera:
 
 class _Opening:
     def __init__(self, location: Location, shown: str, deadline: float) -> None:
-        """Raises SourceError when nobody answers."""
+        """Raises SourceError when nobody answers, UnknownError when TLS fails."""
         self._shown = shown
         self._url = location.url
         try:
             self._connection = Connection(location, READ_SECONDS)
+        except ssl.SSLError:
+            raise UnknownError("its TLS is not ours") from None
         except OSError:
             raise faults.error(faults.UNREACHABLE, shown) from None
         self._conversation = Conversation(
@@ -89,7 +92,7 @@ class _Opening:
         self._plans: tuple[Plan, ...] = ()
         self._base = self._url
         self._aggregate = self._url
-        self._timeout = 60
+        self._timeout = messages.SESSION_SECONDS
         self._keep_alive = "OPTIONS"
 
     def close(self) -> None:
@@ -144,7 +147,8 @@ class _Opening:
             if refused.response.status == _UNSUPPORTED_TRANSPORT:
                 raise UnknownError("it refuses media inside the connection") from None
             raise
-        self._conversation.session, self._timeout = messages.session_of(answer.field("session"))
+        self._conversation.session, timeout = messages.session_of(answer.field("session"))
+        self._timeout = min(self._timeout, timeout)  # not each answer repeats it
         channels = messages.interleaved_channels(answer.field("transport"))
         if channels is None:
             raise UnknownError("it wants to send media outside the connection")
@@ -155,7 +159,8 @@ class _Opening:
 
     def _tracks(self, answer: Response) -> list[Track]:
         clock = SessionClock(time.monotonic_ns() // 1000)
-        starts = messages.rtp_times(answer.field("rtp-info"))
+        stated = messages.rtp_times(answer.field("rtp-info")).items()
+        starts = {sdp.control_url(self._base, url): start for url, start in stated}
         tracks = []
         for plan in self._plans:
             start = starts.get(self._control(plan))

@@ -17,6 +17,7 @@ from publisher.sources.address import Address
 from publisher.sources.rtsp import camera as rtsp
 from publisher.sources.rtsp import opening, session
 from publisher.sources.rtsp.session import OpenRtspCamera
+from tests.support.cameras import http_port
 from tests.support.media import picture
 from tests.support.scripted_rtsp import (
     H264,
@@ -376,3 +377,11 @@ def test_what_is_not_for_us_is_left_to_ffmpeg(
     monkeypatch.setattr(rtsp, "open_with_ffmpeg", lambda *_: stand_in)
     with ScriptedCamera(**scripts) as camera:
         assert rtsp.RtspCamera(Address.parse(camera.url)).open() is stand_in
+
+
+def test_a_camera_whose_tls_is_not_ours_is_left_to_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in = object()
+    monkeypatch.setattr(rtsp, "open_with_ffmpeg", lambda *_: stand_in)
+    with http_port() as port:
+        address = Address.parse(port.replace("rtsp:", "rtsps:"))
+        assert rtsp.RtspCamera(address).open() is stand_in
