@@ -4,7 +4,7 @@ from publisher.sources.address import Address
 from publisher.sources.devices import Devices
 from publisher.sources.file import LoopingFile
 from publisher.sources.http import HttpCamera
-from publisher.sources.rtsp import RtspCamera
+from publisher.sources.rtsp.camera import RtspCamera
 from publisher.sources.source import Source
 from publisher.sources.test_camera import TestCamera
 

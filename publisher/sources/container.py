@@ -10,6 +10,7 @@ from av.container import InputContainer
 
 from publisher.errors import SourceError
 from publisher.media.packets import SECOND, Kind, Packet, Stream
+from publisher.sources import faults
 
 OPEN_SECONDS = 8.0
 READ_SECONDS = 5.0
@@ -72,7 +73,7 @@ def open_container(
         )
     except (av.FFmpegError, OSError) as error:
         if time.monotonic() >= deadline:  # FFmpeg calls an answer that never came invalid data
-            raise _error(_SILENT, shown) from None
+            raise faults.error(faults.SILENT, shown) from None
         raise translate(error, shown, interrupted=False) from None
     try:
         return OpenContainer(container, shown)
@@ -134,38 +135,11 @@ def _microseconds(ticks: int | None, base: Any) -> int | None:
     return None if ticks is None else ticks * SECOND * base.numerator // base.denominator
 
 
-_UNAUTHORIZED = (
-    "source_unauthorized",
-    "refuses the user name or the password",
-    "Check both; a password with special characters is best given apart from the address.",
-)
-_NOT_FOUND = ("source_not_found", "has nothing at that path", "Look the path up in its manual.")
-_NO_FILE = ("source_not_found", "does not exist", "Check the path.")
-_NOT_A_CAMERA = (
-    "source_not_a_camera",
-    "answers, but not as a camera does",
-    "Check address and port; cameras mostly listen on 554.",
-)
-_BUSY = (
-    "source_unreachable",
-    "answers that it cannot serve now",
-    "Check that not too many programs watch it already.",
-)
-_SILENT = (
-    "source_unreachable",
-    "accepts the connection but says nothing",
-    "Check address and port, and restart the camera.",
-)
-_UNREACHABLE = (
-    "source_unreachable",
-    "does not answer",
-    "Check the address, and that the camera is on and in this network.",
-)
-_FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...] = (
-    ((av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError), _UNAUTHORIZED),
-    ((av.error.HTTPNotFoundError,), _NOT_FOUND),
-    ((FileNotFoundError,), _NO_FILE),
-    ((av.error.HTTPServerError,), _BUSY),
+_FAULTS: tuple[tuple[tuple[type[BaseException], ...], faults.Fault], ...] = (
+    ((av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError), faults.UNAUTHORIZED),
+    ((av.error.HTTPNotFoundError,), faults.NOT_FOUND),
+    ((FileNotFoundError,), faults.NO_FILE),
+    ((av.error.HTTPServerError,), faults.BUSY),
     (
         (
             av.error.HTTPError,
@@ -175,7 +149,7 @@ _FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...
             av.error.OptionNotFoundError,
             av.error.DemuxerNotFoundError,
         ),
-        _NOT_A_CAMERA,
+        faults.NOT_A_CAMERA,
     ),
 )
 
@@ -183,11 +157,6 @@ _FAULTS: tuple[tuple[tuple[type[BaseException], ...], tuple[str, str, str]], ...
 def translate(error: BaseException, shown: str, *, interrupted: bool) -> SourceError:
     """FFmpeg's error as ours; its own text is dropped because it repeats the URL."""
     if interrupted:
-        return SourceError("source_interrupted", f"{shown} stopped sending.", "Waiting for it.")
-    fault = next((fault for kinds, fault in _FAULTS if isinstance(error, kinds)), _UNREACHABLE)
-    return _error(fault, shown)
-
-
-def _error(fault: tuple[str, str, str], shown: str) -> SourceError:
-    code, sentence, cure = fault
-    return SourceError(code, f"{shown} {sentence}.", cure)
+        return faults.error(faults.INTERRUPTED, shown)
+    kinds = (fault for kinds, fault in _FAULTS if isinstance(error, kinds))
+    return faults.error(next(kinds, faults.UNREACHABLE), shown)

@@ -5,8 +5,14 @@ import time
 from collections.abc import AsyncIterator
 from itertools import islice
 
+import av
+
 from publisher.sources import test_camera
-from tests.support.bench import Figure, benchmark
+from publisher.sources.address import Address
+from publisher.sources.pattern import read
+from publisher.sources.rtsp.camera import RtspCamera
+from tests.support.bench import Figure, benchmark, median
+from tests.support.cameras import rtsp_camera
 
 
 @benchmark
@@ -23,3 +29,28 @@ def _load() -> float:
         pass
     camera.close()
     return 100 * (time.thread_time() - worked) / (time.monotonic() - began)
+
+
+@benchmark
+async def reading_delay() -> AsyncIterator[Figure]:
+    """From the drawing of a picture to its reading, through a real camera's encoder and RTSP."""
+    for variant in ("plain", "h265"):
+        yield Figure(variant, await asyncio.to_thread(_delay, variant), "ms", at_most=15)
+
+
+def _delay(variant: str) -> float:
+    """The median of three seconds, without the first pictures, which come in a burst."""
+    with rtsp_camera(variant) as camera:
+        opened = RtspCamera(Address.parse(camera.url)).open()
+        pictures = (packet for packet in opened.packets() if packet.kind == "video")
+        decoder = av.CodecContext.create(opened.streams[0].codec, "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        delays = []
+        for packet in islice(pictures, 110):
+            arrived = time.time()
+            for frame in decoder.decode(av.Packet(packet.data)):
+                plane = frame.planes[0]
+                code = read(bytes(plane), plane.line_size, frame.width, frame.height)
+                delays += [arrived - code.unix_ms / 1000] if code else []
+        opened.close()
+    return median(delays[20:]) * 1000

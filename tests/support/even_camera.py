@@ -51,8 +51,12 @@ class Clients:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One RTSP conversation."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                request = (await reader.readuntil(b"\r\n\r\n")).decode()
+            while first := await reader.readexactly(1):
+                if first == b"$":  # a receiver report
+                    head = await reader.readexactly(3)
+                    await reader.readexactly(int.from_bytes(head[1:]))
+                    continue
+                request = (first + await reader.readuntil(b"\r\n\r\n")).decode()
                 writer.write(_answer(request))
                 if request.startswith("PLAY"):
                     self.playing.add(writer)

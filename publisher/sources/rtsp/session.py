@@ -1,0 +1,146 @@
+"""A camera that plays: its packets, and what keeps it playing."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from publisher.media.packets import SECOND, Packet, Stream
+from publisher.sources import faults
+from publisher.sources.container import READ_SECONDS
+from publisher.sources.rtsp import rtcp
+from publisher.sources.rtsp.connection import Connection
+from publisher.sources.rtsp.conversation import Conversation
+from publisher.sources.rtsp.framing import Event, Interleaved
+from publisher.sources.rtsp.messages import ProtocolError
+from publisher.sources.rtsp.track import Track
+
+logger = logging.getLogger(__name__)
+
+REPORT_SECONDS: Final = 5.0  # RFC 3550 §6.2; some cameras stop who is silent
+_CLOSE_SECONDS: Final = 0.5
+_UNSUPPORTED: Final = (400, 404, 405, 501, 551)
+_CNAME: Final = "porthole"
+
+Consumer: TypeAlias = Callable[[memoryview, int], list[Packet]]
+
+
+class OpenRtspCamera:
+    """An OpenSource whose media comes inside the connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        conversation: Conversation,
+        shown: str,
+        url: str,
+        tracks: dict[tuple[int, int], Track],
+        *,
+        timeout: int,
+        keep_alive: str,
+    ) -> None:
+        """``tracks`` by their channels, ``timeout`` of the session in seconds."""
+        self._connection = connection
+        self._conversation = conversation
+        self._shown = shown
+        self._url = url
+        self._tracks = tuple(tracks.values())
+        self._reports = {control: track for (_, control), track in tracks.items()}
+        self._consumers: dict[int, Consumer] = {}
+        for (media, control), track in tracks.items():
+            self._consumers |= {media: track.take_rtp, control: track.take_rtcp}
+        self._keep_alive = keep_alive
+        self._pause = timeout * SECOND // 2
+        self._ssrc = secrets.randbits(32)
+        self._interrupted = False
+        now = _now()
+        self._heard_at = now
+        self._report_at = now + int(REPORT_SECONDS * SECOND)
+        self._keep_alive_at = now + self._pause
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """At most one video and one audio stream."""
+        return tuple(track.plan.stream for track in self._tracks)
+
+    def packets(self) -> Iterator[Packet]:
+        """Units as they are complete; raises SourceError when they stop coming."""
+        try:
+            yield from self._read()
+        except (OSError, EOFError, ProtocolError) as error:
+            if self._interrupted:
+                return
+            logger.debug("%s: %s %s", self._shown, type(error).__name__, error)
+            raise faults.error(faults.INTERRUPTED, self._shown) from None
+
+    def interrupt(self) -> None:
+        """Ends ``packets`` at once."""
+        self._interrupted = True
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Says good-bye and hangs up."""
+        try:
+            self._connection.wait_at_most(_CLOSE_SECONDS)
+            self._conversation.say("TEARDOWN", self._url)
+        except OSError:
+            pass  # it hung up first
+        finally:
+            self._connection.close()
+        self._report_losses()
+
+    def _read(self) -> Iterator[Packet]:
+        early = self._conversation.early
+        while early:
+            yield from self._handle(early.popleft(), _now())
+        self._connection.wait_at_most(READ_SECONDS)
+        while not self._interrupted:
+            events = self._connection.receive()
+            now = _now()
+            for event in events:
+                for packet in self._handle(event, now):
+                    self._heard_at = now
+                    yield packet
+            self._attend(now)
+
+    def _handle(self, event: Event, now: int) -> list[Packet]:
+        if isinstance(event, Interleaved):
+            consumer = self._consumers.get(event.channel)
+            return consumer(event.data, now) if consumer else []
+        method, status = self._conversation.hear(event)
+        if method == "GET_PARAMETER" and status in _UNSUPPORTED:
+            self._keep_alive, self._keep_alive_at = "OPTIONS", now
+        return []
+
+    def _attend(self, now: int) -> None:
+        if now - self._heard_at > READ_SECONDS * SECOND:
+            raise TimeoutError("reports, but no media")
+        if now >= self._keep_alive_at:
+            self._keep_alive_at = now + self._pause
+            self._conversation.say(self._keep_alive, self._url)
+        if now >= self._report_at:
+            self._report_at = now + int(REPORT_SECONDS * SECOND)
+            self._send_reports(now)
+
+    def _send_reports(self, now: int) -> None:
+        for channel, track in self._reports.items():
+            if block := track.reception(now):
+                report = rtcp.receiver_report(self._ssrc, _CNAME, [block])
+                self._connection.send(b"$" + bytes([channel]) + len(report).to_bytes(2) + report)
+
+    def _report_losses(self) -> None:
+        damaged = sum(track.damaged for track in self._tracks)
+        foreign = sum(track.foreign for track in self._tracks)
+        if damaged or foreign or self._connection.garbage:
+            logger.warning(
+                "%s: %d units came incomplete; %d packets and %d bytes meant nothing.",
+                self._shown,
+                damaged,
+                foreign,
+                self._connection.garbage,
+            )
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000
