@@ -89,7 +89,6 @@ class Coturn:
             f"tls-listening-port={self.tls_port}",
             f"cert={self.certificate}",
             f"pkey={self.certificate}",
-            f"userdb={self._folder / 'turndb'}",
             *_as_ourselves(),
         )
         return "\n".join((CONFIGURATION.read_text(encoding="utf-8"), *site, *self._lines, ""))
