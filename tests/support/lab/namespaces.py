@@ -1,0 +1,115 @@
+"""Network namespaces: made, named and removed. Root's work, by iproute2.
+
+A namespace stands for a host. Programs in it see a hosts file of their own, which
+``ip netns exec`` puts over /etc/hosts.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tests.support.lab.router import TUN
+
+_PREFIX: Final = "porthole-lab"
+_RUN, _ETC = Path("/run/netns"), Path("/etc/netns")
+
+
+class CommandError(Exception):
+    """``ip`` did not do what it was told; the text is its own."""
+
+
+def missing() -> str:
+    """What this machine lacks for namespaces and TUN devices, in words; empty: nothing."""
+    if os.geteuid() != 0:
+        return "root, who alone may make network namespaces"
+    if not shutil.which("ip"):
+        return "the command ip (Debian's iproute2)"
+    try:
+        os.close(os.open(TUN, os.O_RDWR))
+    except OSError as error:
+        return f"{TUN} ({error.strerror})"
+    return _refusal()
+
+
+def _refusal() -> str:
+    """Containers may lack the right, though their user is root."""
+    tried = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True)
+    return "the right to make network namespaces" if tried.returncode else ""
+
+
+async def ip(*words: str, batch: Sequence[str] = ()) -> None:
+    """Runs ``ip``, once for all lines of a batch. Raises CommandError."""
+    process = await asyncio.create_subprocess_exec(
+        "ip",
+        *words,
+        *(("-batch", "-") if batch else ()),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate("".join(f"{line}\n" for line in batch).encode())
+    if process.returncode:
+        raise CommandError(f"ip {' '.join((*words, *batch))}: {errors.decode().strip()}")
+
+
+class Namespace:
+    """One host's. Names carry our process id, so that runs do not meet."""
+
+    def __init__(self, host: str) -> None:
+        self.name = f"{_PREFIX}-{os.getpid()}-{host}"
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What to put before a command so that it runs there."""
+        return ("ip", "netns", "exec", self.name)
+
+    async def make(self, hosts: Mapping[str, tuple[str, ...]]) -> None:
+        """``hosts``: the addresses of each name."""
+        await ip("netns", "add", self.name)
+        await ip("-n", self.name, "link", "set", "lo", "up")
+        folder = _ETC / self.name
+        folder.mkdir(parents=True)
+        lines = [f"{address} {name}\n" for name, known in hosts.items() for address in known]
+        (folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(lines))
+
+    async def adopt(self, device: str, name: str) -> None:
+        """Takes a device in, under a name that a real host's has: programs go by it."""
+        await ip("link", "set", device, "netns", self.name, "name", name)
+        # No link-local addresses: nobody else on the line could have one.
+        await ip("-n", self.name, "link", "set", name, "addrgenmode", "none")
+
+    async def readdress(self, name: str, addresses: Sequence[str]) -> None:
+        """Gives a device these addresses in the place of others, and the default routes.
+
+        Each is an address with its prefix's length. The device stays up, as when a lease ends.
+        """
+        lines = [f"addr flush dev {name}", f"link set {name} up"]
+        for everywhere, mark in (("0.0.0.0/0", "."), ("::/0", ":")):
+            own = [address for address in addresses if mark in address]
+            lines.append(f"route flush root {everywhere} dev {name}")
+            # Nobody is asked whether an address is taken: it would take a second.
+            lines += [f"addr add {a} dev {name}" + " nodad" * (mark == ":") for a in own]
+            lines += [f"route add {everywhere} dev {name}"] if own else []
+        await ip("-n", self.name, batch=lines)
+
+    async def remove(self) -> None:
+        """Whatever of it there is."""
+        await remove(self.name)
+
+
+async def remove(name: str) -> None:
+    """Removes a namespace; its programs must have ended."""
+    with suppress(CommandError):
+        await ip("netns", "del", name)
+    shutil.rmtree(_ETC / name, ignore_errors=True)
+
+
+def stale() -> list[str]:
+    """The namespaces that runs which were killed have left behind."""
+    found = (re.fullmatch(rf"{_PREFIX}-(\d+)-.*", path.name) for path in _RUN.glob(f"{_PREFIX}-*"))
+    return [match[0] for match in found if match and not Path(f"/proc/{match[1]}").exists()]
