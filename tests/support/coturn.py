@@ -110,6 +110,11 @@ class Coturn:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens for UDP and TCP."""
+        return self.host, self.port
+
     def url(self, transport: str = "udp") -> str:
         """Of TURN over ``udp``, ``tcp`` or ``tls``."""
         host = f"[{self.host}]" if ":" in self.host else self.host

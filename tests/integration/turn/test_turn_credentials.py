@@ -1,0 +1,94 @@
+"""What the rendezvous signs opens the relay, and nothing else does (coturn itself answers)."""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.coturn import CONFIGURATION, Coturn, running_coturn
+from tests.support.turn_client import RefusedError, turn_client
+from tests.support.waiting import until
+
+_UNAUTHORIZED = 401
+_MISMATCH = 437  # coturn's code for a realm that is not its own
+_QUOTA_REACHED = 486
+
+ONE_LOOP = True  # everything here is synchronous but waiting
+
+
+def _refusal(server: Coturn, user: str, password: str, realm: str = "") -> int:
+    """The code with which an allocation is refused; 0: it is not."""
+    with turn_client(server.address, user, password, realm=realm) as client:
+        try:
+            client.allocate()
+        except RefusedError as error:
+            return error.code
+        client.refresh(0)
+        return 0
+
+
+def _expired(server: Coturn) -> tuple[str, ...]:
+    return server.user(ttl=-1)
+
+
+def _prolonged(server: Coturn) -> tuple[str, ...]:
+    name, password = server.user(ttl=60)
+    return f"{int(time.time()) + 6000}:{name.partition(':')[2]}", password
+
+
+def _of_another_room(server: Coturn) -> tuple[str, ...]:
+    name, password = server.user(room="mine")
+    return name.replace("mine", "yours"), password
+
+
+def _of_another_server(server: Coturn) -> tuple[str, ...]:
+    return server.user(secret="what another operator has")
+
+
+def _of_another_realm(server: Coturn) -> tuple[str, ...]:
+    return (*server.user(), "another.example.org")
+
+
+def _without_a_time(server: Coturn) -> tuple[str, ...]:
+    _, password = server.user()
+    return "room", password
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        _expired,
+        _prolonged,
+        _of_another_room,
+        _of_another_server,
+        _of_another_realm,
+        _without_a_time,
+    ],
+)
+def test_other_credentials_are_refused(made: Callable[[Coturn], tuple[str, ...]]) -> None:
+    with running_coturn() as server:
+        assert _refusal(server, *server.user()) == 0
+        assert _refusal(server, *made(server)) in (_UNAUTHORIZED, _MISMATCH)
+
+
+async def test_an_allocation_outlives_its_credentials_and_they_make_no_other() -> None:
+    """A picture that runs is not cut off; a new connection needs new ones."""
+    with running_coturn() as server:
+        name, password = server.user(ttl=1)
+        with turn_client(server.address, name, password) as client:
+            client.allocate()
+            await until(lambda: _refusal(server, name, password) == _UNAUTHORIZED)
+            client.refresh(600)
+
+
+def test_one_room_cannot_take_the_relays_of_all() -> None:
+    quota = re.search(r"^user-quota=(\d+)$", CONFIGURATION.read_text(), re.MULTILINE)
+    assert quota is not None
+    with running_coturn() as server, contextlib.ExitStack() as clients:
+        for _ in range(int(quota[1])):
+            client = turn_client(server.address, *server.user(room="greedy"))
+            clients.enter_context(client).allocate()
+        assert _refusal(server, *server.user(room="greedy", ttl=900)) == _QUOTA_REACHED
+        assert _refusal(server, *server.user(room="modest")) == 0
