@@ -30,13 +30,16 @@ _QUIET = (
 
 @asynccontextmanager
 async def browser(
-    *, autoplay: bool = False, arguments: tuple[str, ...] = ()
+    *, autoplay: bool = False, arguments: tuple[str, ...] = (), executable: str = CHROMIUM
 ) -> AsyncIterator[Browser]:
-    """A headless Chromium; with ``autoplay`` pages may sound before anybody touched them."""
+    """A headless Chromium; with ``autoplay`` pages may sound before anybody touched them.
+
+    ``executable`` may be a script that starts it somewhere else.
+    """
     free = ("--autoplay-policy=no-user-gesture-required",) if autoplay else ()
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*_QUIET, *free, *arguments]
+            executable_path=executable, args=[*_QUIET, *free, *arguments]
         )
         try:
             yield chromium

@@ -15,13 +15,16 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(path: Path) -> None:
-    """For 127.0.0.1 and localhost, with its key, in one PEM file."""
+def write_certificate(path: Path, *names: str) -> None:
+    """For 127.0.0.1, localhost and these names, with its key, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
     alternatives = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        [
+            *(x509.DNSName(known) for known in ("localhost", *names)),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
     )
     made = (
         x509.CertificateBuilder()

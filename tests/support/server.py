@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +80,18 @@ class Program:
 
 
 async def start_program(
-    *arguments: str, state: Path | None, environ: dict[str, str] | None = None
+    *arguments: str,
+    state: Path | None,
+    environ: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
 ) -> asyncio.subprocess.Process:
-    """The process, whatever becomes of it; the caller ends it. ``state`` None: with ``--redis``."""
+    """The process, whatever becomes of it; the caller ends it. ``state`` None: with ``--redis``.
+
+    ``prefix`` begins the command line, as in ("ip", "netns", "exec", "rendezvous").
+    """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RENDEZVOUS")}
     return await asyncio.create_subprocess_exec(
+        *prefix,
         sys.executable,
         "-m",
         "rendezvous",
@@ -99,11 +106,16 @@ async def start_program(
 
 @asynccontextmanager
 async def running_program(
-    *arguments: str, state: Path | None, port: int = 0, environ: dict[str, str] | None = None
+    *arguments: str,
+    state: Path | None,
+    port: int = 0,
+    environ: dict[str, str] | None = None,
+    host: str = "127.0.0.1",
+    prefix: Sequence[str] = (),
 ) -> AsyncIterator[Program]:
-    """The program, once it listens on 127.0.0.1; killed at the end if it still runs."""
-    listen = ("--listen", f"127.0.0.1:{port}")
-    process = await start_program(*listen, *arguments, state=state, environ=environ)
+    """The program, once it listens on that host; killed at the end if it still runs."""
+    listen = ("--listen", f"{host}:{port}")
+    process = await start_program(*listen, *arguments, state=state, environ=environ, prefix=prefix)
     try:
         yield await _listening(process)
     finally:

@@ -74,8 +74,11 @@ class Namespace:
         await ip("-n", self.name, "link", "set", "lo", "up")
         folder = _ETC / self.name
         folder.mkdir(parents=True)
-        lines = [f"{address} {name}\n" for name, known in hosts.items() for address in known]
+        # Chromium resolves STUN servers as rooted names, which a hosts file takes literally.
+        lines = [f"{at} {name} {name}.\n" for name, known in hosts.items() for at in known]
         (folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n" + "".join(lines))
+        # No name server, rather than this machine's, which nobody there can reach: seconds each.
+        (folder / "resolv.conf").write_text("")
 
     async def adopt(self, device: str, name: str) -> None:
         """Takes a device in, under a name that a real host's has: programs go by it."""
