@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import ssl
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from publisher.errors import SignallingError
+from publisher.signalling.reaching import Find, reach, resolve
 from rendezvous.program.sockets import tune
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
@@ -22,7 +22,9 @@ from rendezvous.wire.messages import (
 
 CONNECT_SECONDS = 5.0
 PING_SECONDS = 5.0  # of silence, then we ask
-SILENCE_SECONDS = 15.0  # then the server is gone, whatever TCP believes
+SILENCE_SECONDS = 10.0  # then the server is gone, whatever TCP believes
+DOUBT_SECONDS = 2.0  # for an answer, when there is reason to believe that the server is gone
+LOOK_SECONDS = 0.5
 UNSENT_BYTES = 1024 * 1024
 
 
@@ -52,7 +54,8 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._heard = time.monotonic()
+        self._heard = self._asked = _now()
+        self._doubted: float | None = None
         self.welcome: Welcome | None = None
         """What the server said first: claims on this connection are signed with it."""
 
@@ -87,6 +90,18 @@ class Connection:
                 return message
         raise _lost()
 
+    @property
+    def local_address(self) -> str:
+        """Where the connection begins; empty when it is gone."""
+        name = self._writer.get_extra_info("sockname")
+        return str(name[0]) if name else ""
+
+    def doubt(self) -> None:
+        """Something suggests that the server is gone: it is asked, and has to answer soon."""
+        if self._doubted is None:
+            self._doubted = _now()
+            self._ask()
+
     def abort(self) -> None:
         """Drops the connection at once; ``messages`` then raises."""
         self._writer.transport.abort()
@@ -105,7 +120,7 @@ class Connection:
             raise _lost() from None
         except asyncio.LimitOverrunError:
             raise _not_a_rendezvous() from None
-        self._heard = time.monotonic()
+        self._heard, self._doubted = _now(), None
         try:
             return codec.decode_server(line)
         except codec.WireError as error:
@@ -114,22 +129,34 @@ class Connection:
             raise _not_a_rendezvous() from None
 
     async def _watch(self) -> None:
-        while (silence := time.monotonic() - self._heard) < SILENCE_SECONDS:
-            if silence >= PING_SECONDS:
-                with contextlib.suppress(SignallingError):
-                    self.send(Ping())
-            await asyncio.sleep(PING_SECONDS)
+        while not self._is_gone():
+            if _now() - max(self._heard, self._asked) >= PING_SECONDS:
+                self._ask()
+            await asyncio.sleep(LOOK_SECONDS)
         self.abort()
 
+    def _is_gone(self) -> bool:
+        doubted = self._doubted is not None and _now() - self._doubted >= DOUBT_SECONDS
+        return doubted or _now() - self._heard >= SILENCE_SECONDS
 
-async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Connection:
+    def _ask(self) -> None:
+        self._asked = _now()
+        with contextlib.suppress(SignallingError):
+            self.send(Ping())
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def connect(
+    address: ServerAddress, context: ssl.SSLContext | None, find: Find = resolve
+) -> Connection:
     """Dials; raises SignallingError."""
     try:
         # Not wait_for, which in Python 3.11 loses a cancellation that comes with the result.
         async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(
-                address.host, address.port, ssl=context, limit=2 * MESSAGE_BYTES
-            )
+            reader, writer = await _open(address, context, find)
     except ssl.SSLCertVerificationError as error:
         raise SignallingError(
             "server_untrusted",
@@ -154,6 +181,22 @@ async def connect(address: ServerAddress, context: ssl.SSLContext | None) -> Con
         ) from None
     tune(writer.get_extra_info("socket"))
     return Connection(reader, writer)
+
+
+async def _open(
+    address: ServerAddress, context: ssl.SSLContext | None, find: Find
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reached = await reach(await find(address.host, address.port))
+    try:
+        return await asyncio.open_connection(
+            sock=reached,
+            ssl=context,
+            server_hostname=address.host if context else None,
+            limit=2 * MESSAGE_BYTES,
+        )
+    except BaseException:
+        reached.close()
+        raise
 
 
 def refusal(error: Error) -> SignallingError:

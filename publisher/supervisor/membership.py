@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from publisher.errors import SignallingError
 from publisher.signalling.connection import Connection, refusal
+from publisher.supervisor.network import is_local
 from rendezvous.wire.messages import Error, ErrorCode, Goaway, Message, ServerMessage
 
 
@@ -28,11 +29,20 @@ class Membership:
             self._hearing.result()
         return self._goaway.result()
 
-    def send(self, message: Message) -> None:
-        """Says it, or drops a connection on which that is in vain."""
+    def send(self, message: Message) -> bool:
+        """Says it, or drops a connection on which that is in vain, and returns False."""
         try:
             self._connection.send(message)
         except SignallingError:
+            self._connection.abort()
+            return False
+        return True
+
+    def doubt(self) -> None:
+        """Lets go of a connection whose end here is gone, or asks whether the server is there."""
+        if is_local(self._connection.local_address):
+            self._connection.doubt()
+        else:
             self._connection.abort()
 
     async def close(self) -> None:

@@ -8,7 +8,9 @@ import random
 from publisher.signalling.connection import ServerAddress
 from publisher.supervisor.backoff import Backoff
 
-BACKOFF = (0.3, 3.0)  # seconds: the first step and the longest
+# Seconds: the first step and the longest. A network may come back without a sign, and people wait
+# no longer than this and an answer.
+BACKOFF = (0.3, 2.0)
 
 
 class Nodes:

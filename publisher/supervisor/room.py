@@ -5,6 +5,7 @@ camera away carries its messages until the room is claimed at the next one.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -16,7 +17,8 @@ from typing import Protocol
 from publisher.errors import SignallingError
 from publisher.identity import CameraKey
 from publisher.signalling.claiming import Room, answer_challenge, claim
-from publisher.signalling.connection import Connection, ServerAddress, connect
+from publisher.signalling.connection import Connection, ServerAddress
+from publisher.signalling.dialling import Dialler
 from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.membership import Membership
 from publisher.supervisor.nodes import Nodes
@@ -55,8 +57,8 @@ class Guests(Protocol):
     def put(self, message: Offer | Candidate | End) -> None:
         """A message of a running session."""
 
-    def resumptions(self, room: str) -> Iterable[Resume]:
-        """What to say to a server that may have forgotten the running sessions."""
+    def resumptions(self, room: str) -> Iterable[Resume | End]:
+        """What to say to a server that may have forgotten the sessions: they run, or are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,16 @@ class Place:
     tls: ssl.SSLContext | None
     key: CameraKey
     room: Room
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Seconds until the next attempt."""
+
+    asked: float
+    """Which the server, or the rule about rivals, wants in any case."""
+    own: float = 0.0
+    """After that, unless the network changes meanwhile."""
 
 
 class RoomKeeper:
@@ -87,6 +99,8 @@ class RoomKeeper:
         self._keep_alive = keep_alive
         self._on_claimed = on_claimed
         self._nodes = Nodes(place.addresses)
+        self._dialler = Dialler(place.tls)
+        self._network_changed = asyncio.Event()
         self._membership: Membership | None = None
         self._claimed_at = 0.0  # by the loop's clock
         self._rivals = Backoff(*RIVAL_BACKOFF)
@@ -104,12 +118,21 @@ class RoomKeeper:
                 if not (error.retry and self._keep_alive):
                     raise
                 pause = self._pause_after(error)
-            await asyncio.sleep(pause)
+            await self._rest(pause)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> bool:
         """To the server while there is one; what is missed now is said again with the claim."""
+        return self._membership is not None and self._membership.send(message)
+
+    def network_changed(self) -> None:
+        """Dials at once if it waits to, and does not trust the connection that it has."""
+        self._network_changed.set()
+        self.doubt()
+
+    def doubt(self) -> None:
+        """Something suggests that the server cannot be reached any more: it is asked."""
         if self._membership:
-            self._membership.send(message)
+            self._membership.doubt()
 
     async def close(self) -> None:
         """Sends what is queued and leaves. Idempotent."""
@@ -122,7 +145,7 @@ class RoomKeeper:
     async def _enter(self) -> None:
         """Claims the room at the next node; an earlier membership serves until then."""
         place, address, said = self._place, self._nodes.current, self._source()
-        connection = await connect(address, place.tls)
+        connection = await self._dialler.dial(address, self._network_changed)
         try:
             claimed = await claim(connection, address, place.key, place.room, said)
         except BaseException:
@@ -147,8 +170,14 @@ class RoomKeeper:
             self._link_shown = True
             self._on_claimed(self._place.room.link(address))
 
-    async def _stay(self) -> float:
-        """Seconds to wait before claiming elsewhere; raises SignallingError when it was lost."""
+    async def _rest(self, pause: Pause) -> None:
+        await asyncio.sleep(pause.asked)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause.own):
+                await self._network_changed.wait()
+
+    async def _stay(self) -> Pause:
+        """How long to wait before claiming elsewhere; raises SignallingError when it was lost."""
         assert self._membership  # noqa: S101  # tells the type checker
         try:
             after = await self._membership.over()
@@ -157,7 +186,7 @@ class RoomKeeper:
             raise
         logger.info("The rendezvous is restarting; running pictures go on.")
         self._nodes.advance()
-        return random.uniform(0.0, max(after, GOAWAY_SPREAD))  # noqa: S311  # spreads load
+        return Pause(random.uniform(0.0, max(after, GOAWAY_SPREAD)))  # noqa: S311  # spreads load
 
     def _hear(self, connection: Connection, address: ServerAddress, message: ServerMessage) -> None:
         match message:
@@ -177,15 +206,15 @@ class RoomKeeper:
 
     # ── trouble ──────────────────────────────────────────────────────────────────────────────
 
-    def _pause_after(self, error: SignallingError) -> float:
+    def _pause_after(self, error: SignallingError) -> Pause:
         # All cameras of a server are told the same number.
         asked = error.retry_after * random.uniform(1.0, 1.5)  # noqa: S311  # spreads load
         if error.code == ErrorCode.SUPERSEDED:
-            return max(asked, self._pause_for_rival())
+            return Pause(max(asked, self._pause_for_rival()))
         if error.code != self._reported:
             logger.warning("[%s] %s Trying again.", error.code, error)
         self._reported = error.code
-        return max(asked, self._nodes.failed())
+        return Pause(asked, max(0.0, self._nodes.failed() - asked))
 
     def _pause_for_rival(self) -> float:
         if asyncio.get_running_loop().time() - self._claimed_at > RIVAL_CALM:
