@@ -94,10 +94,11 @@ class Namespace:
         lines = [f"addr flush dev {name}", f"link set {name} up"]
         for everywhere, mark in (("0.0.0.0/0", "."), ("::/0", ":")):
             own = [address for address in addresses if mark in address]
-            lines.append(f"route flush root {everywhere} dev {name}")
             # Nobody is asked whether an address is taken: it would take a second.
             lines += [f"addr add {a} dev {name}" + " nodad" * (mark == ":") for a in own]
             lines += [f"route add {everywhere} dev {name}"] if own else []
+        for family in ("-4", "-6"):  # in a batch it could not be said
+            await ip("-n", self.name, family, "route", "flush", "dev", name)
         await ip("-n", self.name, batch=lines)
 
     async def remove(self) -> None:
