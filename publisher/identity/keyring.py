@@ -83,6 +83,12 @@ class Keyring:
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         return {room: self.viewer_secret(room) for room in filter(is_room_id, names)}
 
+    def exposed(self) -> list[Path]:
+        """Files with secrets in them that others than their owner may read or write."""
+        folder = self._directory / _SECRETS
+        files = [self._key_file, *(sorted(folder.iterdir()) if folder.is_dir() else ())]
+        return [file for file in files if file.is_file() and file.stat().st_mode & 0o077]
+
     def _secret_file(self, room: str) -> Path:
         return self._directory / _SECRETS / room
 

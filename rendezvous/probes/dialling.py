@@ -38,7 +38,8 @@ async def reach(door: Door, report: Report) -> bool:
     if not addresses:
         report.add(_unknown(door))
         return False
-    report.add(well("name", f"{door.host} is {', '.join(address for address, _ in addresses)}."))
+    if door.host not in (found := [address for address, _ in addresses]):
+        report.add(well("name", f"{door.host} is {', '.join(found)}."))
     reached = await _first(addresses)
     report.add(_connected(door, reached))
     if isinstance(reached, SilentError):

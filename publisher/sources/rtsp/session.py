@@ -64,6 +64,11 @@ class OpenRtspCamera:
         """At most one video and one audio stream."""
         return tuple(track.plan.stream for track in self._tracks)
 
+    @property
+    def lost(self) -> int:
+        """RTP packets that never came."""
+        return sum(track.lost for track in self._tracks)
+
     def packets(self) -> Iterator[Packet]:
         """Units as they are complete; raises SourceError when they stop coming."""
         try:

@@ -24,6 +24,11 @@ class Track:
         """Units that were dropped because something of them was missing."""
         return self._depacketiser.damaged
 
+    @property
+    def lost(self) -> int:
+        """Packets that never came."""
+        return self._reception.lost if self._reception else 0
+
     def take_rtp(self, data: memoryview, now: int) -> list[Packet]:
         """The packets that are complete."""
         packet = rtp.parse(data)

@@ -1,0 +1,96 @@
+"""``publisher doctor``: reads the settings of ``publisher start``, examines, and sums up."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+
+import av.logging
+
+from publisher.doctor.examination import Trust, examine
+from publisher.settings import read_settings
+from rendezvous.probes.findings import Report, of_error, well
+from rendezvous.probes.rendering import Terminal, as_json
+from rendezvous.program.errors import ProgramError, UsageError
+
+UNWELL = 1  # the exit status when somebody has to do something
+SECONDS = 10.0  # to watch a camera: longer than the GOP of most
+
+USAGE = """\
+usage: publisher doctor [--json] [--seconds N] [settings of publisher start]
+       publisher doctor [--json] [--seconds N] key=value …   in EvoStream's words
+
+Tests the road from the camera to its viewers step by step: this machine, the key, the rendezvous
+(name, port, TLS, clock, greeting), the room, STUN and TURN over each transport, the kind of NAT,
+and the camera (address, password, codecs, key frames, B-frames, sound, losses). Says what is
+wrong, what viewers notice of it (→) and what to do (⚒). Needs the settings that the camera is
+started with, and changes nothing; a camera that runs keeps running.
+
+  --json        one JSON object at the end, for programs
+  --seconds N   watch each camera for so long at the most (10)
+
+The exit status is 0 when all is well, 1 when something is not, 64 or 78 for wrong settings.
+
+examples:
+  publisher doctor --server watch.example.org --tls --source rtsp://camera.lan/stream1
+  publisher doctor --config /etc/porthole/publisher.toml
+  sudo -u porthole publisher doctor --config /etc/porthole/publisher.toml --json
+  publisher doctor ersIP=127.0.0.1 roomID=FrontDoor source=rtsp://camera.lan/1
+"""
+
+
+def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """The exit status. Raises UsageError; other ProgramErrors are findings."""
+    if {"-h", "--help"} & set(words) or words[:1] == ["help"]:
+        print(USAGE)  # noqa: T201
+        return 0
+    chosen, rest = _parser().parse_known_args(list(words))
+    terminal = Terminal(_discard if chosen.json else _say, coloured=sys.stdout.isatty())
+    report = terminal.report()
+    status = _examine(rest, environ, report, chosen.seconds)
+    terminal.close(report)
+    if chosen.json:
+        print(as_json(report))  # noqa: T201
+    return status
+
+
+def _examine(
+    words: Sequence[str], environ: Mapping[str, str], report: Report, seconds: float
+) -> int:
+    report.begin("Settings")
+    try:
+        command = "startWebRTC" if _is_evostream(words) else "start"
+        settings = read_settings(command, words, environ)
+        trust = Trust.of(settings)
+    except ProgramError as error:
+        report.add(of_error(error, "The camera does not start."))
+        return error.exit_status
+    report.add(well("settings", "They can be understood, and fit together."))
+    # FFmpeg's own messages repeat addresses with their passwords.
+    av.logging.set_level(None)
+    asyncio.run(examine(settings, trust, report, seconds=seconds))
+    return 0 if report.well else UNWELL
+
+
+def _is_evostream(words: Sequence[str]) -> bool:
+    return any("=" in word and not word.startswith("-") for word in words[:1])
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # it raises all the same
+        raise UsageError("usage", f"{message}.", "See publisher doctor --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="publisher doctor", add_help=False, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def _discard(_line: str) -> None:
+    """With --json the report is printed when it is complete."""
