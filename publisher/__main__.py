@@ -98,6 +98,7 @@ def _place(settings: Settings, camera: CameraSettings) -> Place:
         name,
         "" if camera.room else camera.label,
         None if camera.public else keyring.viewer_secret(name),
+        camera.ice_policy,
     )
     return Place(settings.addresses, _tls(settings), key, room)
 

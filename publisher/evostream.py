@@ -14,6 +14,7 @@ _FLAGS = {
     "loglevel": "--log-level",
     "whip": "--whip",
     "audio": "--audio",
+    "icepolicy": "--ice-policy",
     "transcode": "--transcode",
 }
 _SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}

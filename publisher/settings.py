@@ -20,6 +20,7 @@ from publisher.signalling.connection import ServerAddress
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, load, option
 from rendezvous.wire.identity import LABEL_PATTERN, is_key_room, is_room_id
+from rendezvous.wire.messages import IcePolicy
 
 DEFAULT_SERVER = "127.0.0.1"
 DEFAULT_PORT = 4545
@@ -72,6 +73,14 @@ class CameraSettings(msgspec.Struct, frozen=True, kw_only=True):
     label: Annotated[str, option("tells apart the cameras of one key when they have no names")] = ""
     public: Annotated[bool, option("let anybody watch who knows the room ID")] = False
     viewers: Annotated[int, option("how many may watch at once (10)", metavar="N")] = 10
+    ice_policy: Annotated[
+        IcePolicy,
+        option(
+            "relay: only through TURN, so that camera and viewers do not learn each other's "
+            "addresses (all)",
+            metavar="POLICY",
+        ),
+    ] = IcePolicy.ALL
     audio: Annotated[
         str,
         option("aac: play the camera's own AAC, a quarter second later (auto)", metavar="NAME"),

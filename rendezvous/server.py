@@ -11,7 +11,6 @@ from functools import partial
 from importlib import metadata
 
 from rendezvous.gateways.whep.gateway import Whep
-from rendezvous.ice import IceServers
 from rendezvous.program.errors import ProgramError, SettingsError
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.hub import Hub
@@ -21,11 +20,11 @@ from rendezvous.rooms.core import Core
 from rendezvous.rooms.limits import Limits
 from rendezvous.settings import (
     Settings,
+    ice_servers,
     page_origins,
     redis_address,
     room_policy,
     split_address,
-    turn_secret,
 )
 from rendezvous.stores.contract import Store
 from rendezvous.stores.embedded import EmbeddedStore
@@ -40,7 +39,7 @@ from rendezvous.transports.proxied import SIGNATURE_1, SIGNATURE_2
 from rendezvous.transports.proxies import TrustedProxies
 from rendezvous.transports.sniffer import Recogniser
 from rendezvous.wire.identity import NodeId, Owner, RoomId
-from rendezvous.wire.messages import ErrorCode
+from rendezvous.wire.messages import ErrorCode, IceServer
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +90,7 @@ class Server:
         self._proxies = TrustedProxies(settings.trusted_proxy)
         self.gate = Gate(self._door_limits, self._proxies)
         self._policy = room_policy(settings)
+        self._ice = ice_servers(settings)
         self._store: Store = store or _store(settings, on_failure)
         self._mail = mail if store else _mail(settings, on_failure)
         self.core = Core(
@@ -98,7 +98,7 @@ class Server:
                 node=NodeId(secrets.token_urlsafe(16)) if self._mail else None,
                 server=f"porthole {version()}",
                 limits=limits,
-                ice=_ice(settings),
+                ice=Ice(self._servers_for, settings.ice_policy, relays=self._ice.relays),
                 permits=self._permits,
             )
         )
@@ -182,12 +182,15 @@ class Server:
     def _permits(self, room: RoomId, owner: Owner) -> bool:
         return self._policy.permits(room, owner)
 
-    def reload(self) -> None:
-        """Reads the list of allowed rooms again; claims from now on are held to it.
+    def _servers_for(self, room: RoomId) -> tuple[IceServer, ...]:
+        return self._ice.for_room(room)
 
-        Raises SettingsError, and then the list is what it was.
+    def reload(self) -> None:
+        """Reads the list of allowed rooms and the files of TURN secrets again, for what comes.
+
+        Raises SettingsError, and then all is what it was.
         """
-        self._policy = room_policy(self._settings)
+        self._policy, self._ice = room_policy(self._settings), ice_servers(self._settings)
 
     def _health(self) -> dict[str, str]:
         return {"status": "draining" if self._draining else "ok", "version": version()}
@@ -243,11 +246,6 @@ def _mail(settings: Settings, on_failure: Callable[[ProgramError], None]) -> Mai
     from rendezvous.relay.inbox import RedisMail  # noqa: PLC0415
 
     return RedisMail(address, on_confusion=on_failure)
-
-
-def _ice(settings: Settings) -> Ice:
-    servers = IceServers(settings.stun, settings.turn, turn_secret(settings))
-    return Ice(servers.for_room, settings.ice_policy)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -10,9 +10,12 @@ from typing import Annotated
 
 import msgspec
 
+from rendezvous.ice import IceServers
+from rendezvous.ice import settings as ice
+from rendezvous.ice.settings import RegionSettings
 from rendezvous.program import settings
 from rendezvous.program.errors import SettingsError
-from rendezvous.program.settings import Secret, option
+from rendezvous.program.settings import Secret, option, secret_of
 from rendezvous.rooms.policy import AllowList, RoomPolicy
 from rendezvous.stores.contract import ROOMS_PER_OWNER
 from rendezvous.stores.redis import address
@@ -56,7 +59,7 @@ environment wins over the file.
 """
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(RegionSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be chosen; read once."""
 
     listen: Annotated[
@@ -116,26 +119,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, msgspec.Meta(ge=0, le=9)],
         option("replicas that must have a claim before it is granted (0)", metavar="N"),
     ] = 0
-    stun: Annotated[
-        tuple[str, ...],
-        option("a STUN server for sessions; may be repeated (none)", metavar="stun:HOST:PORT"),
-    ] = ()
-    turn: Annotated[
-        tuple[str, ...],
-        option("a TURN server for sessions; may be repeated (none)", metavar="turn:HOST:PORT"),
-    ] = ()
-    turn_secret: Annotated[
-        Secret | None,
-        option("the secret that is shared with the TURN servers", on_command_line=False),
-    ] = None
-    turn_secret_file: Annotated[
-        Path | None,
-        option(
-            "a file with that secret: the first line signs; later lines are older", metavar="FILE"
-        ),
-    ] = None
+    region: tuple[RegionSettings, ...] = ()
+    """More servers for sessions, with secrets of their own: [[region]] tables of the file."""
+    turn_lifetime: Annotated[
+        Annotated[int, msgspec.Meta(ge=10, le=60)],
+        option("minutes for which a signed TURN credential opens a relay (30)", metavar="N"),
+    ] = 30
     ice_policy: Annotated[
-        IcePolicy, option("'all', or 'relay': media only through TURN (all)", metavar="POLICY")
+        IcePolicy,
+        option(
+            "'all', or 'relay': media only through TURN, in every room (all: cameras choose)",
+            metavar="POLICY",
+        ),
     ] = IcePolicy.ALL
     open_rooms: Annotated[
         bool, option("let cameras choose names; without, only rooms made from keys (yes)")
@@ -244,20 +239,9 @@ def _check_tls(chosen: Settings) -> None:
 
 
 def _check_ice(chosen: Settings) -> None:
-    for name, urls, schemes in (
-        ("stun", chosen.stun, ("stun:", "stuns:")),
-        ("turn", chosen.turn, ("turn:", "turns:")),
-    ):
-        for url in urls:
-            if not url.startswith(schemes):
-                raise _invalid(name, url, f"It begins with {' or '.join(schemes)}.")
-    if chosen.turn and not (chosen.turn_secret or chosen.turn_secret_file):
-        raise SettingsError(
-            "setting_missing",
-            "A TURN server needs the secret that is shared with it.",
-            "Set RENDEZVOUS_TURN_SECRET, or turn_secret_file.",
-        )
-    if chosen.ice_policy is IcePolicy.RELAY and not chosen.turn:
+    regions = (chosen, *chosen.region)
+    ice.check(regions)
+    if chosen.ice_policy is IcePolicy.RELAY and not any(region.turn for region in regions):
         raise SettingsError(
             "setting_contradicts",
             "ice_policy 'relay' without a TURN server lets nobody connect.",
@@ -291,7 +275,7 @@ def redis_address(chosen: Settings) -> RedisAddress | None:
     """Where Redis is, if it is wanted; raises SettingsError."""
     if chosen.redis is None:
         return None
-    password = _secret(chosen.redis_password, chosen.redis_password_file)
+    password = secret_of(chosen.redis_password, chosen.redis_password_file)
     return address.parse(chosen.redis, password=password, ca=chosen.redis_ca)
 
 
@@ -326,23 +310,9 @@ def _page_origin(text: str) -> str:
     return f"{match['scheme']}://{match['host']}:{int(match['port'])}"
 
 
-def turn_secret(chosen: Settings) -> str | None:
-    """The secret that signs; raises SettingsError when its file cannot be read."""
-    return _secret(chosen.turn_secret, chosen.turn_secret_file)
-
-
-def _secret(text: Secret | None, file: Path | None) -> str | None:
-    if text:
-        return str(text)
-    if file is None:
-        return None
-    try:
-        lines = file.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError):
-        lines = []
-    if not lines:
-        raise SettingsError("secret_unreadable", f"There is no secret to read in {file}.")
-    return lines[0]
+def ice_servers(chosen: Settings) -> IceServers:
+    """Of all regions; raises SettingsError when a file with a secret cannot be read."""
+    return ice.ice_servers((chosen, *chosen.region), chosen.turn_lifetime * 60.0)
 
 
 def _default_state(environ: Mapping[str, str]) -> Path:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from publisher.identity.errors import IdentityError
 from rendezvous.wire import identity
 from rendezvous.wire.identity import Owner, RoomId
-from rendezvous.wire.messages import ROTATIONS, Claim, Predecessor, Source, Welcome
+from rendezvous.wire.messages import ROTATIONS, Claim, IcePolicy, Predecessor, Source, Welcome
 
 _COORDINATE_BYTES = 32  # of P-256
 
@@ -98,6 +98,7 @@ class CameraKey:
         label: str,
         verifier: str | None,
         source: Source,
+        ice_policy: IcePolicy = IcePolicy.ALL,
     ) -> Claim:
         """The signed claim of a room on the connection that the welcome came from."""
         text = identity.claim_text(
@@ -118,6 +119,7 @@ class CameraKey:
             verifier=verifier,
             chain=self.chain,
             source=source,
+            ice_policy=ice_policy,
         )
 
 

@@ -10,7 +10,17 @@ from publisher.errors import SignallingError
 from publisher.identity import CameraKey
 from publisher.signalling.connection import Connection, ServerAddress, refusal
 from rendezvous.wire import identity
-from rendezvous.wire.messages import VERSION, Claim, Claimed, Error, Hello, Message, Source, Welcome
+from rendezvous.wire.messages import (
+    VERSION,
+    Claim,
+    Claimed,
+    Error,
+    Hello,
+    IcePolicy,
+    Message,
+    Source,
+    Welcome,
+)
 
 ANSWER_SECONDS = 10.0
 AGENT = "porthole-publisher/0.1"
@@ -25,6 +35,7 @@ class Room:
     room: str
     label: str
     secret: str | None  # None: public
+    ice_policy: IcePolicy = IcePolicy.ALL
 
     @property
     def verifier(self) -> str | None:
@@ -77,6 +88,7 @@ def _signed(
         label=room.label,
         verifier=room.verifier,
         source=source,
+        ice_policy=room.ice_policy,
     )
 
 

@@ -77,6 +77,21 @@ def convert(values: Mapping[str, Any], kind: type[S]) -> S:
         raise SettingsError("setting_invalid", f"{error}.".replace("$.", "")) from None
 
 
+def secret_of(text: Secret | None, file: Path | None) -> str | None:
+    """The secret itself, or the first line of its file; raises SettingsError without one there."""
+    if text:
+        return str(text)
+    if file is None:
+        return None
+    try:
+        lines = file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    if not lines:
+        raise SettingsError("secret_unreadable", f"There is no secret to read in {file}.")
+    return lines[0]
+
+
 def _known(names: Iterable[str]) -> str:
     return f"Known settings: {', '.join(sorted(names))}."
 

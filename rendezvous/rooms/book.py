@@ -35,6 +35,9 @@ class Ice:
 
     servers: Callable[[RoomId], tuple[IceServer, ...]] = lambda _room: ()
     policy: IcePolicy = IcePolicy.ALL
+    """Of every room here; a camera may be stricter."""
+    relays: bool = False
+    """Whether there is a TURN server, as rooms that are relay-only need."""
 
 
 @dataclass(slots=True)

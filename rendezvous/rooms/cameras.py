@@ -17,9 +17,13 @@ from rendezvous.rooms.entries import Peer, Room
 from rendezvous.rooms.facts import RoomClaimed
 from rendezvous.rooms.sessions import Event, Role
 from rendezvous.wire.identity import Owner, RoomId
-from rendezvous.wire.messages import Claim, Claimed, ErrorCode, Source
+from rendezvous.wire.messages import Claim, Claimed, ErrorCode, IcePolicy, Source
 
 CLAIMED_ELSEWHERE = "The same camera claimed this room elsewhere."
+NO_RELAYS = (
+    "The room is to be relay-only, but this server has no TURN server. Name one with --turn at the "
+    "server, or let the camera connect directly with --ice-policy all."
+)
 OF_ANOTHER = (
     "The store gave it to another key while its camera is connected here. The camera keeps it for "
     "now; the store may have lost its data."
@@ -31,6 +35,7 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
     try:
         require_entry(peer, Role.CAMERA, message.room)
         owner = owner_of(message, peer)
+        _require_relays(book, message)
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
         return
@@ -41,6 +46,11 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
     else:
         newest = book.newest(RoomId(message.room))
         book.effects.append(ClaimRoom(peer.id, owner, message, newest, permitted))
+
+
+def _require_relays(book: Book, message: Claim) -> None:
+    if message.ice_policy is IcePolicy.RELAY and not book.ice.relays:
+        raise RefusalError(ErrorCode.RELAY_UNAVAILABLE, NO_RELAYS)
 
 
 def _permitted(book: Book, room_id: RoomId, owner: Owner) -> bool:
@@ -64,7 +74,7 @@ def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:
     room.camera, room.owner, room.source = peer.id, fact.owner, fact.claim.source
     room.epoch, room.until, room.lapsed = fact.epoch, fact.until, False
     peer.challenged_at = None
-    room.verifier = fact.claim.verifier
+    room.verifier, room.ice_policy = fact.claim.verifier, fact.claim.ice_policy
     book.bind(peer, Role.CAMERA, room)
     book.tell(peer.id, room.id, Claimed(room=room.id, epoch=room.epoch, ttl=book.limits.kept))
     _tell_viewers(book, room, fact.claim.source)

@@ -109,7 +109,7 @@ def begin(book: Book, viewer: Peer, room_id: RoomId) -> None:
         session=session.id,
         secret=session.secret,
         ice_servers=book.ice.servers(room_id),
-        ice_policy=book.ice.policy,
+        ice_policy=book.ice.policy.stricter(room.ice_policy),
         source=room.source or Source(state=SourceState.STARTING),
     )
     book.tell(viewer.id, room_id, joined)

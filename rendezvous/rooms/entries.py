@@ -7,7 +7,7 @@ from rendezvous.rooms.facts import ResumeKey
 from rendezvous.rooms.seats import Away, Far
 from rendezvous.rooms.sessions import Role, Session
 from rendezvous.wire.identity import ConnectionId, Owner, RoomId, SessionId
-from rendezvous.wire.messages import Join, Source
+from rendezvous.wire.messages import IcePolicy, Join, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,8 @@ class Room:
     verifier: str | None = None
     """The camera's, from its claim. While there is none, the store's is to be asked for."""
     source: Source | None = None
+    ice_policy: IcePolicy = IcePolicy.ALL
+    """The camera's, from its claim."""
     waiting: dict[ConnectionId, float] = field(default_factory=dict)
     """Admitted viewers without a camera, and until when they wait."""
     sessions: dict[SessionId, Session] = field(default_factory=dict)

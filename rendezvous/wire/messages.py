@@ -64,6 +64,7 @@ class ErrorCode(StrEnum):
     SESSION_UNKNOWN = "session_unknown"
     TOO_MANY_CANDIDATES = "too_many_candidates"
     STORE_UNAVAILABLE = "store_unavailable"
+    RELAY_UNAVAILABLE = "relay_unavailable"
     TLS_REQUIRED = "tls_required"
     TLS_NOT_CONFIGURED = "tls_not_configured"
     SHUTTING_DOWN = "shutting_down"
@@ -129,6 +130,10 @@ class IcePolicy(StrEnum):
 
     ALL = "all"
     RELAY = "relay"
+
+    def stricter(self, other: "IcePolicy") -> "IcePolicy":
+        """What holds if one side wants this and another that."""
+        return IcePolicy.RELAY if IcePolicy.RELAY in (self, other) else IcePolicy.ALL
 
 
 class IceCandidate(Part, frozen=True, rename="camel"):
@@ -240,6 +245,7 @@ class Claim(Message, frozen=True, tag="claim"):
     verifier: Digest | None = None  # None: a public room, anybody may join
     chain: Annotated[tuple[Predecessor, ...], Meta(max_length=ROTATIONS)] = ()  # the first first
     source: Source = Source(state=SourceState.STARTING)
+    ice_policy: IcePolicy = IcePolicy.ALL  # relay: no address of either side reaches the other
 
 
 class Claimed(Message, frozen=True, tag="claimed", omit_defaults=False):

@@ -24,6 +24,7 @@ from rendezvous.wire.messages import (
     Claimed,
     Error,
     Hello,
+    IcePolicy,
     Join,
     Joined,
     Offer,
@@ -256,6 +257,7 @@ def signed_claim(
     label: str = "",
     secret: str | None = VIEWER_SECRET,
     source: Source = LIVE,
+    ice_policy: IcePolicy = IcePolicy.ALL,
 ) -> Claim:
     """A claim in order; ``secret`` None makes the room public."""
     verifier = None if secret is None else identity.viewer_verifier(room, secret)
@@ -277,6 +279,7 @@ def signed_claim(
         verifier=verifier,
         chain=key.chain,
         source=source,
+        ice_policy=ice_policy,
     )
 
 

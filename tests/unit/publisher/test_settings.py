@@ -9,6 +9,7 @@ from publisher.settings import Settings, read_settings
 from publisher.signalling.connection import ServerAddress
 from publisher.sources.address import Address, AddressError
 from rendezvous.program.errors import ProgramError, SettingsError, UsageError
+from rendezvous.wire.messages import IcePolicy
 
 EVOSTREAM = ["ersIP=192.0.2.7", "ersPort=4600", "roomID=MyRoom", "source=rtsp://camera/1"]
 
@@ -318,3 +319,19 @@ def test_usage_errors_are_usage_errors() -> None:
     with pytest.raises(UsageError) as caught:
         start("--no-such-flag")
     assert caught.value.exit_status == 64
+
+
+def test_a_room_is_relay_only_when_its_camera_says_so(tmp_path: Path) -> None:
+    """All cameras of the file, or one; in both forms of the command line."""
+    assert start("--source", "test:").ice_policy is IcePolicy.ALL
+    words = ["icePolicy=relay", "source=test:"]
+    assert read_settings("startWebRTC", words, {}).ice_policy is IcePolicy.RELAY
+    file = tmp_path / "publisher.toml"
+    file.write_text(
+        '[[camera]]\nroom = "door"\nsource = "test:"\nice_policy = "relay"\n'
+        '[[camera]]\nroom = "yard"\nsource = "test:"\n'
+    )
+    cameras = start("--config", str(file)).cameras
+    assert [camera.ice_policy for camera in cameras] == [IcePolicy.RELAY, IcePolicy.ALL]
+    with pytest.raises(SettingsError):
+        start("--source", "test:", "--ice-policy", "direct")

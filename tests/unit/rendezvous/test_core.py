@@ -353,6 +353,61 @@ def test_ice_servers_are_handed_out_with_joined_and_session_only() -> None:
     assert (opened.sdp, opened.trickle) == (SDP, False)
 
 
+def _ice(policy: IcePolicy = IcePolicy.ALL) -> Ice:
+    server = IceServer(urls=("turn:turn.example.org",), username="u", credential="c")
+    return Ice(lambda _room: (server,), policy, relays=True)
+
+
+@pytest.mark.parametrize("server", IcePolicy)
+@pytest.mark.parametrize("camera", IcePolicy)
+def test_the_stricter_of_server_and_camera_says_who_learns_addresses(
+    server: IcePolicy, camera: IcePolicy
+) -> None:
+    """Both members are told the same, before either has described itself."""
+    scene = Scene(ice=_ice(server))
+    owner = scene.camera(ROOM, KEY, ice_policy=camera)
+    owner.hears()
+    viewer = scene.viewer(ROOM)
+    joined = viewer.hears_only(Joined)
+    viewer.says(Offer(session=joined.session, sdp=SDP))
+    opened = owner.hears_only(SessionOpened)
+    relay = IcePolicy.RELAY in (server, camera)
+    assert joined.ice_policy == opened.ice_policy == ("relay" if relay else "all")
+
+
+def test_a_room_is_not_relayed_any_more_when_its_camera_says_so() -> None:
+    scene = Scene(ice=_ice())
+    scene.camera(ROOM, KEY, ice_policy=IcePolicy.RELAY)
+    scene.camera(ROOM, KEY)
+    assert scene.viewer(ROOM).hears_only(Joined).ice_policy is IcePolicy.ALL
+
+
+def test_a_relay_only_room_wants_a_relay(scene: Scene) -> None:
+    """Else its camera would wait for viewers in vain."""
+    camera = scene.camera(ROOM, KEY, ice_policy=IcePolicy.RELAY)
+    assert "--turn" in refused(camera, ErrorCode.RELAY_UNAVAILABLE).message
+    refused(scene.viewer(ROOM), ErrorCode.ROOM_UNKNOWN)
+
+
+def test_nobody_gets_credentials_before_the_camera_is_there() -> None:
+    """Who waits gets them with what follows: fresh ones."""
+    handed: list[str] = []
+
+    def servers(room: str) -> tuple[IceServer, ...]:
+        handed.append(room)
+        return ()
+
+    scene = Scene(ice=Ice(servers))
+    scene.camera(ROOM, KEY).hangs_up()
+    waiting = scene.viewer(ROOM)
+    waiting.hears_only(Waiting)
+    refused(scene.viewer(ROOM, None), ErrorCode.ROOM_UNKNOWN)
+    assert handed == []
+    scene.camera(ROOM, KEY)
+    waiting.hears_only(Joined)
+    assert handed == [ROOM]
+
+
 def test_places_are_limited(scene: Scene) -> None:
     """The eleventh viewer is told when to come back; a place that is given up is free."""
     scene.camera(ROOM, KEY)

@@ -1,8 +1,5 @@
-"""The small parts: pace, gate, origins, ICE servers, counters, the page's rules."""
+"""The small parts: pace, gate, origins, counters, the page's rules."""
 
-import base64
-import hashlib
-import hmac
 import logging
 import random
 
@@ -10,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rendezvous.ice import IceServers
-from rendezvous.program.logs import room_hash
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.pace import Pace
 from rendezvous.relay.registry import Registry
@@ -122,27 +117,6 @@ def test_socket_names_are_plain_addresses() -> None:
 def test_same_origin(origin: str, host: str, *, same: bool) -> None:
     """Scheme's port, host, nothing else."""
     assert same_origin(origin, host) is same
-
-
-# ── ICE ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_turn_credentials_are_coturns() -> None:
-    """Expiry and room hash in the name; base64(HMAC-SHA1(secret, name)) as the password."""
-    ice = IceServers(("stun:s",), ("turn:t", "turns:t"), "secret", clock=lambda: 1_000_000.5)
-    stun, turn = ice.for_room("MyRoom")
-    assert (stun.urls, stun.username, stun.credential) == (("stun:s",), None, None)
-    assert turn.urls == ("turn:t", "turns:t")
-    assert turn.username == f"1003600:{room_hash('MyRoom')}"
-    digest = hmac.new(b"secret", turn.username.encode(), hashlib.sha1).digest()
-    assert turn.credential == base64.b64encode(digest).decode()
-    assert "MyRoom" not in turn.username
-    assert "secret" not in repr(ice)
-
-
-def test_there_is_no_server_by_default() -> None:
-    """Least of all a public one."""
-    assert IceServers().for_room("MyRoom") == ()
 
 
 # ── counters ─────────────────────────────────────────────────────────────────────────────────

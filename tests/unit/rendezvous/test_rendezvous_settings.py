@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rendezvous.program.errors import SettingsError, UsageError
-from rendezvous.settings import Settings, load, page_origins, split_address, turn_secret
+from rendezvous.program.errors import SettingsError
+from rendezvous.settings import load, page_origins, split_address
 
 HOME = {"HOME": "/home/somebody"}
 
@@ -87,23 +87,3 @@ def test_addresses_that_are_none(text: str) -> None:
     """An IPv6 address needs its brackets."""
     with pytest.raises(SettingsError):
         split_address(text)
-
-
-def test_the_secret_is_not_on_the_command_line_and_not_in_representations() -> None:
-    """Every user of the machine can read command lines."""
-    turn = ["--turn", "turn:t"]
-    with pytest.raises(UsageError):
-        load([*turn, "--turn-secret", "s3cret"], {})
-    settings = load(turn, {"RENDEZVOUS_TURN_SECRET": "s3cret"})
-    assert "s3cret" not in repr(settings)
-    assert turn_secret(settings) == "s3cret"
-
-
-def test_the_first_line_of_the_secret_file_signs(tmp_path: Path) -> None:
-    """The second is the one before the rotation, for the TURN server's sake."""
-    file = tmp_path / "secret"
-    file.write_text("new\nold\n")
-    assert turn_secret(Settings(turn_secret_file=file)) == "new"
-    assert turn_secret(Settings()) is None
-    with pytest.raises(SettingsError):
-        turn_secret(Settings(turn_secret_file=tmp_path / "none"))
