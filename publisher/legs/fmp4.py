@@ -32,6 +32,8 @@ class Fmp4Leg:
         ice_servers: Sequence[IceServer],
         policy: IcePolicy,
         on_state: Callable[[str], None],
+        *,
+        on_candidate: Callable[[IceCandidate | None], None] | None = None,
     ) -> None:
         self._fan_out = fan_out
         self._on_state = on_state
@@ -39,7 +41,7 @@ class Fmp4Leg:
         self.channel: Channel | None = None
         self._generations = 0
         self._replayed = -REPLAY_SECONDS
-        self.peer = Peer(ice_servers, policy, on_state, lambda: None)
+        self.peer = Peer(ice_servers, policy, on_state, lambda: None, on_candidate)
         self.peer.open_to(ChannelDoor(LABEL, PROTOCOL, self._open))
 
     def suits(self, _media: Format) -> bool:
@@ -50,6 +52,11 @@ class Fmp4Leg:
     def silence(self) -> float:
         """Seconds since the viewer's last sign of life on the media path."""
         return self.peer.silence
+
+    @property
+    def local_address(self) -> str | None:
+        """The IP address that media leaves from; None: there is no way now."""
+        return self.peer.local_address
 
     async def answer(self, offer: str) -> str:
         """The answer to the viewer's offer. Raises OfferRefusedError."""

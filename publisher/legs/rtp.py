@@ -47,6 +47,7 @@ class RtpLeg:
         policy: IcePolicy,
         on_state: Callable[[str], None],
         *,
+        on_candidate: Callable[[IceCandidate | None], None] | None = None,
         for_sfu: bool = False,
     ) -> None:
         self._fan_out = fan_out
@@ -54,7 +55,7 @@ class RtpLeg:
         self._video = VideoFeed()
         self._audio = AudioFeed()
         self._replays = Replays()
-        self.peer = Peer(ice_servers, policy, self._state_changed, self._picture_lost)
+        self.peer = Peer(ice_servers, policy, self._state_changed, self._picture_lost, on_candidate)
         self._closed = False
         self._rank = _profiles_for_sfu if for_sfu else _profiles
         self._profiles = self._rank(media)
@@ -72,6 +73,11 @@ class RtpLeg:
     def silence(self) -> float:
         """Seconds since the viewer's last sign of life on the media path."""
         return self.peer.silence
+
+    @property
+    def local_address(self) -> str | None:
+        """The IP address that media leaves from; None: there is no way now."""
+        return self.peer.local_address
 
     @property
     def estimate(self) -> int | None:

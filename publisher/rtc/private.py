@@ -14,6 +14,7 @@ import aioice.ice
 import aiortc
 import aiortc.codecs
 import aiortc.rtcrtpsender
+from aioice.turn import TurnTransport
 from aiortc import RTCPeerConnection, RTCRtpCodecParameters, RTCRtpSender
 from aiortc.rtcrtpparameters import RTCRtcpFeedback
 
@@ -149,6 +150,18 @@ def _ice(connection: RTCPeerConnection) -> list[Any]:
     if not dtls and connection.sctp:
         dtls = [connection.sctp.transport]
     return [transport.transport._connection for transport in dtls]  # noqa: SLF001
+
+
+def local_address(connection: RTCPeerConnection) -> str | None:
+    """The IP address that datagrams of the nominated pair leave from."""
+    for ice in _ice(connection):
+        for pair in ice._nominated.values():  # noqa: SLF001
+            transport: Any = pair.protocol.transport
+            if isinstance(transport, TurnTransport):
+                transport = transport._TurnTransport__inner_protocol.transport  # type: ignore[attr-defined]  # noqa: SLF001
+            address: tuple[str, int] | None = transport.get_extra_info("sockname")
+            return address[0] if address else None
+    return None
 
 
 def bound_inbound(connection: RTCPeerConnection) -> None:
