@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from rendezvous.program.errors import SettingsError, UnavailableError
@@ -15,12 +17,38 @@ _OLDEST = (6, 2)  # ZADD GT; scripts that ask for the time and write
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a Redis says of itself: INFO's facts, how many shards it has, and its time."""
+
+    facts: dict[str, str]
+    shards: int
+    time: int  # seconds since 1970, by its clock
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What may do harm, though the operator may know better."""
+
+    code: str
+    sentence: str
+    cure: str
+
+
 async def require_fitness(address: RedisAddress, *, replicas: int, open_rooms: bool) -> None:
     """Raises UnavailableError or SettingsError with a cure; warns of what only may do harm."""
+    seen = await inspect(address)
+    judge(address, seen.facts, shards=seen.shards)
+    warn(address, seen.facts, replicas=replicas, open_rooms=open_rooms)
+
+
+async def inspect(address: RedisAddress) -> Inspection:
+    """Asks it; raises UnavailableError with a cure when it does not answer."""
     client = Client(address)
     try:
         facts = parse_info(await client.command("INFO"))
-        shards = await _shards(client, facts)
+        seconds, _ = await client.command("TIME")
+        return Inspection(facts, await _shards(client, facts), int(seconds))
     except StoreUnavailableError as error:
         raise UnavailableError(
             "redis_unavailable",
@@ -30,8 +58,6 @@ async def require_fitness(address: RedisAddress, *, replicas: int, open_rooms: b
         ) from None
     finally:
         await client.close()
-    judge(address, facts, shards=shards)
-    warn(address, facts, replicas=replicas, open_rooms=open_rooms)
 
 
 async def _shards(client: Client, facts: dict[str, str]) -> int:
@@ -67,23 +93,33 @@ def judge(address: RedisAddress, facts: dict[str, str], *, shards: int = 1) -> N
 
 def warn(address: RedisAddress, facts: dict[str, str], *, replicas: int, open_rooms: bool) -> None:
     """``facts`` are INFO's; says what may do harm, and what to do about it."""
+    for doubt in doubts(address, facts, replicas=replicas, open_rooms=open_rooms):
+        log.warning("%s %s", doubt.sentence, doubt.cure)
+
+
+def doubts(
+    address: RedisAddress, facts: dict[str, str], *, replicas: int, open_rooms: bool
+) -> Iterator[Doubt]:
+    """``facts`` are INFO's; what may do harm. Pure."""
     if open_rooms and facts.get("aof_enabled") == "0":
-        log.warning(
-            "%s keeps no log on disk: after a restart chosen room names are anybody's until their "
-            "cameras claim them again. Set appendonly yes, or start with --no-open-rooms",
-            address,
+        yield Doubt(
+            "redis_forgets",
+            f"{address} keeps no log on disk: after a restart chosen room names are anybody's "
+            "until their cameras claim them again.",
+            "Set appendonly yes, or start with --no-open-rooms.",
         )
     connected = int(facts.get("connected_slaves", "0"))
     if connected < replicas:
-        log.warning(
-            "%s has %d replicas; until it has %d, no room can be claimed",
-            *(address, connected, replicas),
+        yield Doubt(
+            "redis_replicas",
+            f"{address} has {connected} replicas; until it has {replicas}, no room can be claimed.",
+            "Start its replicas, or lower --redis-replicas.",
         )
     if connected and "min_slaves_good_slaves" not in facts:
-        log.warning(
-            "%s has replicas, but goes on without them: set min-replicas-to-write 1, so that a "
-            "primary that was cut off takes no claims",
-            address,
+        yield Doubt(
+            "redis_alone",
+            f"{address} has replicas, but goes on without them.",
+            "Set min-replicas-to-write 1, so that a primary that was cut off takes no claims.",
         )
 
 
