@@ -27,6 +27,7 @@ USAGE = f"""\
 usage: publisher start [flags]             stream a camera; publisher start --help
        publisher startWebRTC key=value …   the same in EvoStream's words
        publisher identity [action]         show, back up or rotate the camera's key
+       publisher doctor [settings]         find what keeps viewers from seeing the camera
 
 {EXAMPLES}"""
 
@@ -41,6 +42,8 @@ def main() -> None:
         if command == "identity":
             identity_command.run(words, os.environ)
             return
+        if command == "doctor":
+            sys.exit(_examine(words))
         _serve(read_settings(command, words, os.environ))
     except ProgramError as error:
         print(f"publisher: [{error.code}] {error}", file=sys.stderr)  # noqa: T201
@@ -52,10 +55,17 @@ def main() -> None:
 def _command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     if not words or words[0] in ("help", "-h", "--help"):
         return "help", ()
-    known = {name.lower(): name for name in ("start", "startWebRTC", "identity")}
+    known = {name.lower(): name for name in ("start", "startWebRTC", "identity", "doctor")}
     if words[0].lower() not in known:
         raise UsageError("usage", f"There is no command '{words[0]}'.", "See publisher help")
     return known[words[0].lower()], words[1:]
+
+
+def _examine(words: Sequence[str]) -> int:
+    # A camera box does not load what only the doctor needs.
+    from publisher.doctor import command  # noqa: PLC0415
+
+    return command.run(words, os.environ)
 
 
 def _serve(settings: Settings) -> None:

@@ -1,4 +1,7 @@
-"""``rendezvous``: reads the settings, serves until told to stop, and leaves with a sentence."""
+"""``rendezvous``: reads the settings, serves until told to stop, and leaves with a sentence.
+
+``rendezvous doctor`` finds out instead what is wrong with such settings.
+"""
 
 import asyncio
 import logging
@@ -19,8 +22,11 @@ log = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; the exit status is 0, or that of the ProgramError that ended it."""
+    words = sys.argv[1:] if argv is None else argv
     try:
-        settings = load(sys.argv[1:] if argv is None else argv, os.environ)
+        if list(words[:1]) == ["doctor"]:
+            return _examine(words[1:])
+        settings = load(words, os.environ)
         logs.setup(settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
@@ -30,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _examine(words: Sequence[str]) -> int:
+    # A server does not load what only the doctor needs.
+    from rendezvous.doctor import command  # noqa: PLC0415
+
+    return command.run(words, os.environ)
 
 
 async def _serve(settings: Settings) -> None:

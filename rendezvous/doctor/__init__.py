@@ -1,1 +1,1 @@
-"""``rendezvous doctor``: whether an installation serves cameras and viewers, seen from the server."""
+"""``rendezvous doctor``: whether an installation serves cameras and viewers, seen from itself."""
