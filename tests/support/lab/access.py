@@ -1,7 +1,9 @@
 """The ways in which people are connected to the Internet, as data, and where hosts get addresses.
 
 A *site* is a home with a number; a *place* is a host's seat in it. Addresses are those that RFC
-5737, 3849, 1918 and 6598 set aside, so nothing here can be mistaken for somebody's.
+5737, 1918 and 6598 set aside, so nothing here can be mistaken for somebody's. Of IPv6 it is 2fff::,
+which IANA has given to nobody: the documentation prefix is a local network to Chromium, which a
+page from elsewhere may not reach.
 """
 
 from typing import Final
@@ -62,7 +64,7 @@ class Place(Struct, frozen=True):
         private = f"10.{self.site}.0.{self.number}/24"
         public = f"198.51.100.{16 * self.site + self.number}/32"
         v4 = (private if self.access.nats else public,) if self.access.v4 else ()
-        v6 = (f"2001:db8:{self.site}::{self.number}/64",) if self.access.v6 else ()
+        v6 = (f"2fff:db8:{self.site}::{self.number}/64",) if self.access.v6 else ()
         return v4 + v6
 
     @property
@@ -102,4 +104,4 @@ class ServerPlace(Struct, frozen=True):
     @property
     def addresses(self) -> tuple[str, ...]:
         """With the lengths of their prefixes."""
-        return (f"203.0.113.{self.number}/32", f"2001:db8:ffff::{self.number}/128")
+        return (f"203.0.113.{self.number}/32", f"2fff:db8:ffff::{self.number}/128")

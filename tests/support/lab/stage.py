@@ -27,7 +27,6 @@ PAGE_ORIGIN: Final = f"http://{ORIGIN}"
 _PEERS: Final = (
     "allowed-peer-ip=198.51.100.0-198.51.100.255",
     "allowed-peer-ip=203.0.113.0-203.0.113.255",
-    "allowed-peer-ip=2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
 )
 _BROWSER: Final = (
     # The page's origin is what it would be with a certificate: WebCodecs are for such only.

@@ -124,7 +124,7 @@ def test_an_icmp_error_is_about_a_packet_that_is_rewritten_with_it(quoted_bytes:
 
 
 def test_ipv6_is_read() -> None:
-    a, b = ip_address("2001:db8:1::2").packed, ip_address("2001:db8:ffff::20").packed
+    a, b = ip_address("2fff:db8:1::2").packed, ip_address("2fff:db8:ffff::20").packed
     head = struct.pack("!IHBB", 6 << 28, 8, UDP, 64) + a + b
     packet = Packet(bytearray(head + struct.pack("!HHHH", 5000, 3478, 8, 1)))
     assert packet.source == Endpoint(a, 5000)

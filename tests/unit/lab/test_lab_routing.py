@@ -183,7 +183,7 @@ def test_an_open_host_is_reached_by_anybody() -> None:
 @pytest.mark.parametrize("access", [IPV6, DUAL], ids=lambda access: access.name)
 def test_ipv6_is_filtered_and_not_translated(access: Access) -> None:
     world = World(access)
-    camera, remote = endpoint("2001:db8:1::2", 5000), endpoint("2001:db8:ffff::20", 3478)
+    camera, remote = endpoint("2fff:db8:1::2", 5000), endpoint("2fff:db8:ffff::20", 3478)
     world.sends("stun", datagram6(remote, camera))
     assert not world.hears("camera")
     world.sends("camera", datagram6(camera, remote))
