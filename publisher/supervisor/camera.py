@@ -59,16 +59,18 @@ class Camera:
         self._outlets = Outlets(source.name, transcode, self._live)
         self._timeline = Timeline()
         rtp, fmp4 = self._outlets.rtp, self._outlets.fmp4
-        self._viewers = Viewers(rtp, fmp4, self._send, most_viewers)
+        self._viewers = Viewers(rtp, fmp4, self._send, most_viewers, self._doubt_server)
         self._broadcast = Broadcast(endpoint, rtp) if endpoint else None
         self._source = Source(state=SourceState.STARTING, legs=_AAC_FIRST if aac_first else _RTP)
-        self._room = place and RoomKeeper(
-            place,
-            self._viewers,
-            source=lambda: self._source,
-            keep_alive=keep_alive,
-            on_claimed=on_claimed,
-        )
+        self._room: RoomKeeper | None = None
+        if place:
+            self._room = RoomKeeper(
+                place,
+                self._viewers,
+                source=lambda: self._source,
+                keep_alive=keep_alive,
+                on_claimed=on_claimed,
+            )
 
     async def run(self) -> None:
         """Raises SignallingError when time cannot mend what the server refuses."""
@@ -87,6 +89,12 @@ class Camera:
             if self._room:
                 await self._room.close()
             await asyncio.wait(tasks)
+
+    def network_changed(self) -> None:
+        """What was lost with the old network is let go, and looked for in the new one."""
+        if self._room:
+            self._room.network_changed()
+        self._viewers.network_changed()
 
     async def _keep(self, room: RoomKeeper) -> None:
         """A room that is refused for good is the camera's end, unless an SFU has its stream."""
@@ -154,9 +162,12 @@ class Camera:
             logger.warning("[%s] %s", source.code, source.message)
         self._send(source)
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: Message) -> bool:
+        return self._room is not None and self._room.send(message)
+
+    def _doubt_server(self) -> None:
         if self._room:
-            self._room.send(message)
+            self._room.doubt()
 
 
 def _live(media: Format, *, aac_first: bool) -> Source:

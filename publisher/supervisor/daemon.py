@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from publisher.errors import SignallingError
 from publisher.supervisor.camera import Camera
+from publisher.supervisor.network import NetworkWatch
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +19,23 @@ async def run(cameras: Sequence[Camera]) -> None:
     """
     running = {asyncio.create_task(camera.run()) for camera in cameras}
     _stop_on_signals(running)
-    while running:
-        done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        running &= left  # the set that the signal handler holds
-        for task in done:
-            _report(task, others=len(running))
+    watching = asyncio.create_task(_watch_network(cameras))
+    try:
+        while running:
+            done, left = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running &= left  # the set that the signal handler holds
+            for task in done:
+                _report(task, others=len(running))
+    finally:
+        watching.cancel()
+
+
+async def _watch_network(cameras: Sequence[Camera]) -> None:
+    def changed() -> None:
+        for camera in cameras:
+            camera.network_changed()
+
+    await NetworkWatch(changed).run()
 
 
 def _stop_on_signals(tasks: set[asyncio.Task[None]]) -> None:

@@ -7,12 +7,12 @@ ticking clock from one mailbox, in order.
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from publisher.errors import PublisherError
 from publisher.media.format import Format
+from publisher.supervisor.network import is_local
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
@@ -27,10 +27,15 @@ from rendezvous.wire.messages import (
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 15.0
-SILENCE_SECONDS = 10.0  # without RTCP or ICE checks: the viewer is gone
-TICK_SECONDS = 1.0
+# Without RTCP or ICE checks. Browsers send the one every second and the other every 2.5 s, so the
+# first may be a whim of the network, and the second is the end.
+SUSPECT_SECONDS = 3.0
+SILENCE_SECONDS = 8.0
+TICK_SECONDS = 0.5
 MAILBOX_ITEMS = 256
 
+OnCandidate: TypeAlias = Callable[[IceCandidate | None], None]
+"""Takes each later candidate of the camera, and None when there are no more."""
 Item: TypeAlias = Offer | Candidate | End | str  # a string is the connection's new state
 
 
@@ -54,6 +59,10 @@ class Leg(Protocol):
     def silence(self) -> float:
         """Seconds since the last sign of life on the media path."""
 
+    @property
+    def local_address(self) -> str | None:
+        """Where the media path begins on this machine; None: not known (yet)."""
+
     async def close(self) -> None:
         """Idempotent."""
 
@@ -64,15 +73,22 @@ class Viewer:
     def __init__(
         self,
         opening: Session,
-        make_leg: Callable[[Session, Callable[[str], None]], Leg],
-        send: Callable[[Message], None],
+        make_leg: Callable[[Session, Callable[[str], None], OnCandidate | None], Leg],
+        send: Callable[[Message], object],
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
+        """A viewer that cannot trickle gets all candidates with the answer (RFC 8838 §3).
+
+        ``on_silence`` is called once in a silence that may be the network's.
+        """
         self.session = opening.session
         self.secret = opening.secret
         self._send = send
+        self._on_silence = on_silence
+        self._suspected = False
         self._mailbox: asyncio.Queue[Item] = asyncio.Queue(MAILBOX_ITEMS)
-        self._leg = make_leg(opening, self.put)
-        self._started = time.monotonic()
+        self._leg = make_leg(opening, self.put, self._trickle if opening.trickle else None)
+        self._started = _now()
         self._connected = False
         self._reason: str | None = None
         self.dropped = 0
@@ -94,6 +110,17 @@ class Viewer:
     def suits(self, media: Format) -> bool:
         """Whether the session can go on with the camera's new format."""
         return self._leg.suits(media)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it only has to be cleared away."""
+        return self._reason is not None
+
+    def network_changed(self) -> None:
+        """Ends the session if its way began at an address that this machine has no more."""
+        address = self._leg.local_address
+        if address is not None and not is_local(address):
+            self.end(EndReason.MEDIA_LOST)
 
     def end(self, reason: EndReason, message: str = "") -> None:
         """Ends the session from this side."""
@@ -142,13 +169,27 @@ class Viewer:
             self.end(EndReason.OFFER_REFUSED, str(error))
             return
         self._send(Answer(session=self.session, sdp=answer))
-        self._send(Candidate(session=self.session, candidate=None))
+
+    def _trickle(self, candidate: IceCandidate | None) -> None:
+        if self._reason is None:
+            self._send(Candidate(session=self.session, candidate=candidate))
 
     def _check(self) -> None:
         if self._reason is not None:
             return
         if not self._connected:
-            if time.monotonic() - self._started > CONNECT_SECONDS:
+            if _now() - self._started > CONNECT_SECONDS:
                 self.end(EndReason.CONNECT_TIMEOUT)
         elif self._leg.silence > SILENCE_SECONDS:
             self.end(EndReason.MEDIA_LOST)
+        else:
+            self._suspect(self._leg.silence > SUSPECT_SECONDS)
+
+    def _suspect(self, suspicious: bool) -> None:  # noqa: FBT001
+        if suspicious and not self._suspected:
+            self._on_silence()
+        self._suspected = suspicious
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

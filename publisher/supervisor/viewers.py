@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from publisher.errors import PublisherError
 from publisher.legs.fmp4 import Fmp4Leg
@@ -13,25 +15,34 @@ from publisher.media.format import Format
 from publisher.media.tracks import Tracks, tracks_of
 from publisher.rtc import sdp
 from publisher.rtc.peer import OfferRefusedError
-from publisher.supervisor.viewer import Leg, Viewer
+from publisher.supervisor.viewer import Leg, OnCandidate, Viewer
 from rendezvous.wire.messages import Candidate, End, EndReason, Message, Offer, Resume, Session
 
 logger = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 3.0
+MOST_UNSAID = 64  # ends of sessions, that a server has to be told when it is back
 
 
 class Viewers:
     """Opens a session for each viewer and forgets it when it ends."""
 
     def __init__(
-        self, rtp: Outlet, fmp4: Outlet, send: Callable[[Message], None], most: int
+        self,
+        rtp: Outlet,
+        fmp4: Outlet,
+        send: Callable[[Message], bool | None],
+        most: int,
+        on_silence: Callable[[], None] = lambda: None,
     ) -> None:
+        """``send`` returns False without a server; ``on_silence``: the network may be gone."""
         self._rtp = rtp
         self._fmp4 = fmp4
         self._send = send
         self._most = most
+        self._on_silence = on_silence
         self._viewers: dict[str, Viewer] = {}
+        self._unsaid: deque[tuple[Session, End]] = deque(maxlen=MOST_UNSAID)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -41,13 +52,15 @@ class Viewers:
         """A viewer's first offer."""
         if opening.session in self._viewers:
             return
-        if len(self._viewers) >= self._most:
+        # A viewer that comes back does so before its former session has been cleared away.
+        if sum(not viewer.ended for viewer in self._viewers.values()) >= self._most:
             message = f"This camera serves {self._most} viewers at the most."
             end = End(session=opening.session, reason=EndReason.CAMERA_FULL, message=message)
             self._send(end)
             return
         try:
-            viewer = Viewer(opening, self._make_leg, self._send)
+            say = partial(self._say, opening)
+            viewer = Viewer(opening, self._make_leg, say, self._on_silence)
         except PublisherError as error:
             self._refuse(opening, str(error))
             return
@@ -76,10 +89,25 @@ class Viewers:
             if self._rtp.media and not viewer.suits(self._rtp.media):
                 viewer.end(EndReason.FORMAT_CHANGED)
 
-    def resumptions(self, room: str) -> Iterator[Resume]:
-        """What to say to a server that may have forgotten the running sessions."""
+    def network_changed(self) -> None:
+        """Sessions whose way began at an address that is gone are over."""
         for viewer in self._viewers.values():
-            yield Resume(session=viewer.session, secret=viewer.secret, room=room)
+            viewer.network_changed()
+
+    def resumptions(self, room: str) -> Iterator[Resume | End]:
+        """What to say to a server that may have forgotten the sessions: they run, or are over."""
+        for viewer in self._viewers.values():
+            if not viewer.ended:
+                yield Resume(session=viewer.session, secret=viewer.secret, room=room)
+        while self._unsaid:
+            opening, end = self._unsaid.popleft()
+            yield Resume(session=opening.session, secret=opening.secret, room=room)
+            yield end
+
+    def _say(self, opening: Session, message: Message) -> None:
+        # Nothing else that a server misses is of use to it when it is back.
+        if self._send(message) is False and isinstance(message, End):
+            self._unsaid.append((opening, message))
 
     async def close(self) -> None:
         """Ends all sessions because the publisher stops."""
@@ -88,13 +116,15 @@ class Viewers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSING_SECONDS)
 
-    def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> Leg:
+    def _make_leg(
+        self, opening: Session, on_state: Callable[[str], None], on_candidate: OnCandidate | None
+    ) -> Leg:
         ice = (opening.ice_servers, opening.ice_policy, on_state)
         if sdp.asks_for_channel(opening.sdp):
-            return Fmp4Leg(self._fmp4, *ice)
+            return Fmp4Leg(self._fmp4, *ice, on_candidate=on_candidate)
         if self._rtp.media and (obstacle := self._rtp.media.obstacle):
             raise OfferRefusedError("offer_refused", obstacle.sentence, obstacle.cure)
-        return RtpLeg(self._rtp, self._rtp.media, *ice)
+        return RtpLeg(self._rtp, self._rtp.media, *ice, on_candidate=on_candidate)
 
     async def _run(self, viewer: Viewer) -> None:
         logger.info("A viewer joins (%d now).", len(self._viewers))

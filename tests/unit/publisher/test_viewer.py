@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 import pytest
+import pytest_asyncio
 
 from publisher.media.format import Format
 from publisher.rtc.peer import OfferRefusedError
@@ -19,6 +21,7 @@ from rendezvous.wire.messages import (
     Offer,
     Session,
 )
+from tests.support.waiting import until
 
 ID, SECRET = "s" * 22, "k" * 22
 OPENING = Session(session=ID, secret=SECRET, sdp="offer")
@@ -32,6 +35,7 @@ class FakeLeg:
         self.seen: list[object] = []
         self.refusal: OfferRefusedError | None = None
         self.silence = 0.0
+        self.local_address: str | None = None
         self.losses = ""
         self.closed = False
 
@@ -55,36 +59,61 @@ class FakeLeg:
 class Rig:
     """A viewer with a fake leg, and what it sends."""
 
-    def __init__(self) -> None:
+    def __init__(self, opening: Session = OPENING) -> None:
         self.leg = FakeLeg()
         self.sent: list[Message] = []
-        self.viewer = Viewer(OPENING, self._make_leg, self.sent.append)
+        self.silences = 0
+        self.viewer = Viewer(opening, self._make_leg, self.sent.append, self._count)
 
-    def _make_leg(self, opening: Session, on_state: Callable[[str], None]) -> FakeLeg:
+    def _count(self) -> None:
+        self.silences += 1
+
+    def _make_leg(
+        self,
+        opening: Session,
+        on_state: Callable[[str], None],
+        on_candidate: Callable[[IceCandidate | None], None] | None,
+    ) -> FakeLeg:
         self.change_state = on_state
-        assert opening is OPENING
+        self.on_candidate = on_candidate
+        assert opening.session == ID
         return self.leg
 
     async def run(self) -> str:
         return await asyncio.wait_for(self.viewer.run(), 5)
 
 
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
+@pytest_asyncio.fixture
+async def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(module, "TICK_SECONDS", 0.001)
     return Rig()
 
 
-async def test_an_offer_is_answered_and_the_candidates_are_complete(rig: Rig) -> None:
+async def test_an_offer_is_answered_and_candidates_go_both_ways(rig: Rig) -> None:
     rig.viewer.put(Candidate(session=ID, candidate=CANDIDATE))
+    running = asyncio.create_task(rig.run())
+    await until(lambda: rig.leg.seen == ["offer", CANDIDATE])
+    assert rig.on_candidate
+    for candidate in (CANDIDATE, None):
+        rig.on_candidate(candidate)
     rig.viewer.put(End(session=ID, reason="left"))
-    assert await rig.run() == "left"
-    assert rig.leg.seen == ["offer", CANDIDATE]
+    assert await running == "left"
+    rig.on_candidate(CANDIDATE)  # of an agent that had not heard of the end
     assert rig.sent == [
         Answer(session=ID, sdp="answer to offer"),
+        Candidate(session=ID, candidate=CANDIDATE),
         Candidate(session=ID, candidate=None),
     ]
     assert rig.leg.closed
+
+
+async def test_a_viewer_that_cannot_trickle_is_told_no_candidate_afterwards() -> None:
+    """RFC 8838 §3: its leg has nobody to tell, so the answer must hold them all."""
+    rig = Rig(msgspec.structs.replace(OPENING, trickle=False))
+    rig.viewer.put(End(session=ID, reason="left"))
+    assert await rig.run() == "left"
+    assert rig.on_candidate is None
+    assert rig.sent == [Answer(session=ID, sdp="answer to offer")]
 
 
 async def test_a_later_offer_renegotiates(rig: Rig) -> None:
@@ -115,6 +144,35 @@ async def test_a_connected_viewer_without_signs_of_life_is_given_up(rig: Rig) ->
     rig.change_state("connected")
     rig.leg.silence = module.SILENCE_SECONDS + 1
     assert await rig.run() == EndReason.MEDIA_LOST
+
+
+async def test_a_silence_that_may_be_the_network_s_is_told_once(rig: Rig) -> None:
+    rig.change_state("connected")
+    running = asyncio.create_task(rig.run())
+    for _ in range(2):
+        told = rig.silences
+        rig.leg.silence = module.SUSPECT_SECONDS + 0.1
+        await until(lambda told=told: rig.silences == told + 1)  # type: ignore[misc]
+        rig.leg.silence = 0.1
+        await until(lambda: not rig.viewer._suspected)
+    assert rig.silences == 2
+    rig.viewer.end(EndReason.CAMERA_STOPPED)
+    assert await running == EndReason.CAMERA_STOPPED
+
+
+@pytest.mark.parametrize(
+    ("address", "ended"),
+    [("127.0.0.1", False), (None, False), ("192.0.2.1", True)],
+    ids=["still there", "not connected yet", "gone"],
+)
+async def test_a_way_that_began_at_an_address_which_is_gone_is_no_way(
+    rig: Rig, address: str | None, *, ended: bool
+) -> None:
+    rig.leg.local_address = address
+    rig.viewer.network_changed()
+    assert rig.viewer.ended is ended
+    rig.viewer.end(EndReason.CAMERA_STOPPED)
+    assert await rig.run() == (EndReason.MEDIA_LOST if ended else EndReason.CAMERA_STOPPED)
 
 
 @pytest.mark.parametrize("state", ["failed", "closed"])
