@@ -1,10 +1,12 @@
 """The camera's end of one peer connection: answers or offers, and knows whether it lives."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from aioice.candidate import Candidate
 from aioice.ice import Connection
 from aiortc import (
     MediaStreamTrack,
@@ -25,6 +27,9 @@ from aiortc.sdp import candidate_from_sdp
 from publisher.errors import PublisherError
 from publisher.rtc import private, sdp
 from publisher.rtc.channel import SMALLEST_LIMIT, ChannelDoor
+from publisher.rtc.ice.agent import Agent
+from publisher.rtc.ice.candidates import LocalCandidate, to_wire
+from publisher.rtc.ice.nomination import Route
 from publisher.rtc.path import Path
 from publisher.rtc.sender import CameraSender, DirectSender
 from publisher.rtc.stream import RtpStream
@@ -66,6 +71,7 @@ class Peer:
         self._on_picture_lost = on_picture_lost
         self._on_candidate = on_candidate
         self._path: Path | None = None
+        self._ice_servers = ice_servers
         self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
         self._connection.on("connectionstatechange", lambda: on_state(self.state))
         self._connection.on("datachannel", self._knock)
@@ -75,7 +81,11 @@ class Peer:
         self._refused_channels = 0
         self._ending: asyncio.Task[None] | None = None
         self._heard = time.monotonic()
-        self._watched = False
+        self._agent: Agent | None = None
+        self._adopted = False
+        self._described = False
+        self._mid = ""
+        self._complete = False
 
     @property
     def state(self) -> str:
@@ -91,6 +101,11 @@ class Peer:
     def local_address(self) -> str | None:
         """The IP address that media leaves from, on the way to a TURN server too; None: no way."""
         return private.local_address(self._connection)
+
+    @property
+    def route(self) -> Route | None:
+        """Whether media is relayed, and over what; None: it has no way now."""
+        return self._agent.route if self._agent else None
 
     @property
     def keyframe_requests(self) -> int:
@@ -149,7 +164,7 @@ class Peer:
             self.hang_up()
 
     async def answer(self, offer: str) -> str:
-        """The answer with all local candidates. Raises OfferRefusedError."""
+        """The answer. Raises OfferRefusedError."""
         if not self._door and not sdp.has_h264(offer):
             raise OfferRefusedError(
                 "offer_refused",
@@ -163,7 +178,7 @@ class Peer:
                 f"Announce a max-message-size of at least {SMALLEST_LIMIT} bytes.",
             )
         try:
-            answer = await self._answer(sdp.for_answering(offer))
+            answer = await self._answer(sdp.for_answering(offer), offer)
         except Exception as error:  # aiortc's parser fails in many ways; the viewer's fault in all
             logger.debug("offer refused: %r", error)
             raise OfferRefusedError(
@@ -171,8 +186,6 @@ class Peer:
             ) from error
         if len(answer) > SDP_BYTES:
             raise OfferRefusedError("offer_refused", "The viewer's offer asks for too much.")
-        if self._on_candidate:
-            asyncio.get_running_loop().call_soon(self._on_candidate, None)
         return answer
 
     def _add_transceivers(self, offer: str) -> None:
@@ -186,9 +199,7 @@ class Peer:
         transceiver = self._connection.addTransceiver(track, direction="sendonly")
         # Before the negotiation: later they have no effect, and it would be VP8.
         transceiver.setCodecPreferences(_preferences(track.kind, codecs))
-        sender = private.sender_type().adopt(
-            transceiver.sender, self._note_life, self._on_picture_lost
-        )
+        sender = private.sender_type().adopt(transceiver.sender, self.heard, self._on_picture_lost)
         if isinstance(sender, DirectSender):
             sender.path_over = self._path_over
         self._senders.append(sender)
@@ -199,18 +210,17 @@ class Peer:
             self._path = Path(ice)
         return self._path
 
-    async def _answer(self, offer: str) -> str:
+    async def _answer(self, offer: str, hidden: str) -> str:
         connection = self._connection
         self._add_transceivers(offer)
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         private.bound_inbound(connection)
-        if not self._watched:
-            self._watched = True
-            private.watch_ice(connection, self._note_life)
+        self._adopt()
+        self._resolve(sdp.mdns_candidates(hidden))
         await connection.setLocalDescription(await connection.createAnswer())
         if not self._door and private.negotiated(connection, "video") != "video/H264":
             raise ValueError("no H.264 in common")
-        return str(connection.localDescription.sdp)
+        return self._describe()
 
     async def offer(self) -> str:
         """An offer of the tracks with all local candidates; ``accept`` comes next, once."""
@@ -218,10 +228,47 @@ class Peer:
         for track, codecs in self._wanted:
             self._add_transceiver(track, codecs)
         self._wanted.clear()
+        self._adopt()
         await connection.setLocalDescription(await connection.createOffer())
-        private.watch_ice(connection, self._note_life)
-        private.watch_consent(connection, self._note_life)
-        return str(connection.localDescription.sdp)
+        if not self._agent:
+            private.watch_consent(connection, self.heard)
+        return self._describe()
+
+    def _adopt(self) -> None:
+        if self._adopted:
+            return
+        self._adopted = True
+        wait = self._on_candidate is None
+        self._agent = private.adopt_agent(self._connection, self._ice_servers, self, wait=wait)
+        if not self._agent:
+            private.watch_ice(self._connection, self.heard)
+
+    # ── local candidates ─────────────────────────────────────────────────────────────────────
+
+    def _describe(self) -> str:
+        """The local description. Candidates that come from now on are not in it."""
+        text = str(self._connection.localDescription.sdp)
+        self._mid = sdp.first_mid(text)
+        complete = self._complete or not self._agent
+        if not self._described and complete:
+            asyncio.get_running_loop().call_soon(self._trickle, None)
+        self._described = True
+        return text if complete or not self._on_candidate else sdp.incomplete(text)
+
+    def gathered(self, candidate: LocalCandidate | None) -> None:
+        """See ice.agent.Listener."""
+        self._complete = candidate is None
+        if self._described:
+            private.begin_checks(self._connection)
+            self._trickle(candidate)
+
+    def _trickle(self, candidate: LocalCandidate | None) -> None:
+        if self._on_candidate and candidate and self._agent:
+            self._on_candidate(to_wire(candidate, self._mid, self._agent.local_username))
+        elif self._on_candidate:
+            self._on_candidate(None)
+
+    # ── the other side ───────────────────────────────────────────────────────────────────────
 
     async def accept(self, answer: str) -> None:
         """Takes the answer to our offer and connects. Raises AnswerRefusedError."""
@@ -245,7 +292,10 @@ class Peer:
         Told that, aioice gives up as soon as its list is empty or has failed, although a browser
         whose addresses are hidden is just about to knock. The session's own timer decides.
         """
-        if candidate is None or not candidate.candidate or sdp.is_mdns(candidate.candidate):
+        if candidate is None or not candidate.candidate:
+            return
+        if sdp.is_mdns(candidate.candidate):
+            self._resolve([candidate.candidate])
             return
         try:
             parsed = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
@@ -254,6 +304,14 @@ class Peer:
             await self._connection.addIceCandidate(parsed)
         except (ValueError, AssertionError, IndexError, InvalidStateError) as error:
             logger.debug("candidate left out: %r", error)
+
+    def _resolve(self, hidden: Sequence[str]) -> None:
+        """Candidates behind mDNS names, which may resolve to nothing: beside the rest."""
+        for text in hidden:
+            with contextlib.suppress(ValueError):
+                candidate = Candidate.from_sdp(text.removeprefix("candidate:"))
+                if self._agent:
+                    self._agent.resolve(candidate)
 
     def hang_up(self) -> None:
         """Ends it from where nobody can wait; ``on_state`` says when it has ended."""
@@ -270,7 +328,8 @@ class Peer:
             if self._path:
                 self._path.close()
 
-    def _note_life(self) -> None:
+    def heard(self) -> None:
+        """See ice.agent.Listener."""
         self._heard = time.monotonic()
 
 
@@ -290,6 +349,7 @@ def _configuration(servers: Sequence[IceServer], policy: IcePolicy) -> RTCConfig
         iceServers=[
             RTCIceServer(_usable(server.urls), server.username, server.credential)
             for server in servers
+            if not private.has_agents()
         ],
         bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
         iceTransportPolicy=RTCIceTransportPolicy(policy.value),

@@ -4,10 +4,11 @@ Each change here mends something that has no public way. ``install`` runs once a
 libraries have moved on it changes nothing and says what is lost, so that stock behaviour remains.
 """
 
+import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import aioice.ice
@@ -15,23 +16,42 @@ import aiortc
 import aiortc.codecs
 import aiortc.rtcrtpsender
 from aioice.turn import TurnTransport
-from aiortc import RTCPeerConnection, RTCRtpCodecParameters, RTCRtpSender
+from aiortc import (
+    RTCDtlsTransport,
+    RTCPeerConnection,
+    RTCRtpCodecParameters,
+    RTCRtpSender,
+)
 from aiortc.rtcrtpparameters import RTCRtcpFeedback
 
 from publisher.rtc import selftest
+from publisher.rtc.ice import trial, turn
+from publisher.rtc.ice.agent import Agent, Listener
+from publisher.rtc.ice.hosts import Network
 from publisher.rtc.sender import CameraSender, DirectSender
+from rendezvous.wire.messages import IceServer
 
 logger = logging.getLogger(__name__)
 
 INBOUND_BYTES: Final = 16 * 1024  # stock: 1 MiB; viewers send texts of a few words
-GATHER_SECONDS: Final = 0.8  # stock: 5 s whenever any STUN or TURN server is silent
+GATHER_SECONDS: Final = 0.8  # stock: 5 s whenever a server is silent; where there are no agents
 HISTORY_PACKETS: Final = 1024  # of stock senders; 128 is less than one IDR at 8 Mbit/s
+_beginning: set[asyncio.Future[None]] = set()
 CAMERA_PROFILES: Final = ("4d001f", "64001f", "640c1f")  # stock: 42001f and 42e01f only
 
 
-def install() -> None:
-    """Applies all changes, or none with a warning when a name is missing."""
+_network = Network()
+
+
+def install(network: Network = _network) -> None:
+    """Applies all changes, or none with a warning when a name is missing.
+
+    Every connection of this process uses the host's addresses and ports as the network says.
+    """
+    global _network  # noqa: PLW0603  # one machine has one
+    _network = network
     sender_type()
+    has_agents()
     missing = list(_missing())
     if missing:
         logger.warning(
@@ -122,8 +142,49 @@ def sender_type() -> type[CameraSender]:
     return DirectSender
 
 
+@functools.cache
+def has_agents() -> bool:
+    """Whether our own ICE agents pass their test; otherwise aiortc gathers, and takes its time."""
+    try:
+        trial.check()
+    except Exception as error:  # noqa: BLE001  # libraries that have moved on fail in any way
+        logger.warning(
+            "aioice is not the version this was written for (%r): silent STUN and TURN servers "
+            "delay every viewer, and one of each is asked. Install aioice 0.13.",
+            error,
+        )
+        return False
+    turn.install()
+    return True
+
+
+def adopt_agent(
+    connection: RTCPeerConnection, servers: Sequence[IceServer], listener: Listener, *, wait: bool
+) -> Agent | None:
+    """Our agent in the place of aioice's connection; ``wait`` as long as a peer needs it to.
+
+    To be called when there is a transport, and before there is a local description.
+    """
+    if not has_agents():
+        return None
+    (stock,) = _ice(connection)
+    return Agent.adopt(stock, servers, _network, listener, trickles=not wait)
+
+
+def begin_checks(connection: RTCPeerConnection) -> None:
+    """To be called at each local candidate: without any aiortc does not begin to connect."""
+    names: Any = connection
+    if _transports(connection)[0].transport.state == "new":
+        task = asyncio.ensure_future(names._RTCPeerConnection__connect())  # noqa: SLF001
+        _beginning.add(task)
+        task.add_done_callback(_beginning.discard)
+
+
 def watch_ice(connection: RTCPeerConnection, on_heard: Callable[[], None]) -> None:
-    """Calls back at every ICE check of the peer: browsers send one every few seconds (RFC 7675)."""
+    """Calls back at every ICE check of the peer: browsers send one every few seconds (RFC 7675).
+
+    For where there are no agents of ours, which do so by themselves; as ``watch_consent``.
+    """
     for ice in _ice(connection):
         stock = ice.request_received
 
@@ -146,10 +207,14 @@ def watch_consent(connection: RTCPeerConnection, on_heard: Callable[[], None]) -
 
 def _ice(connection: RTCPeerConnection) -> list[Any]:
     """Aioice's connection, if there is one yet: in a bundle the first transceiver's is all's."""
+    return [dtls.transport._connection for dtls in _transports(connection)]  # noqa: SLF001
+
+
+def _transports(connection: RTCPeerConnection) -> list[RTCDtlsTransport]:
     dtls = [transceiver.sender.transport for transceiver in connection.getTransceivers()[:1]]
     if not dtls and connection.sctp:
         dtls = [connection.sctp.transport]
-    return [transport.transport._connection for transport in dtls]  # noqa: SLF001
+    return dtls
 
 
 def local_address(connection: RTCPeerConnection) -> str | None:

@@ -5,6 +5,7 @@ from math import inf
 from typing import Final
 
 _MDNS = re.compile(r"^a=candidate:\S+ \d+ \S+ \d+ \S+\.local .*\r?\n", re.MULTILINE)
+_MID = re.compile(r"^a=mid:(\S+)", re.MULTILINE)
 _COMPLETE = re.compile(r"^a=end-of-candidates\s*?\r?\n", re.MULTILINE)
 _MESSAGE_LIMIT = re.compile(r"^a=max-message-size:(\d{1,18})\s*$", re.MULTILINE)
 _DEFAULT_MESSAGE_LIMIT: Final = 64 * 1024
@@ -19,7 +20,23 @@ def for_answering(sdp: str) -> str:
     reach the camera's plain addresses all the same. For those checks to be awaited aioice must
     not hear that all candidates are known: with none left it would give up at once.
     """
-    return _COMPLETE.sub("", without_mdns(sdp))
+    return incomplete(without_mdns(sdp))
+
+
+def incomplete(sdp: str) -> str:
+    """The description without the word that there are no more candidates (RFC 8838 §8.2)."""
+    return _COMPLETE.sub("", sdp)
+
+
+def mdns_candidates(sdp: str) -> list[str]:
+    """What ``without_mdns`` takes out, as in ``IceCandidate``."""
+    return [line.strip().removeprefix("a=") for line in _MDNS.findall(sdp)]
+
+
+def first_mid(sdp: str) -> str:
+    """Which section a bundle's candidates belong to (RFC 9143 §7.1.3)."""
+    found = _MID.search(sdp)
+    return found[1] if found else "0"
 
 
 def without_mdns(sdp: str) -> str:
