@@ -79,7 +79,7 @@ class Coturn:
         _until(self._ready, self._alive)
 
     def configuration(self) -> str:
-        """The whole file: the operators', then the site's lines as deploy/host.py writes them."""
+        """The whole file: the operators', then the site's lines as deploy/host writes them."""
         site = (
             f"realm={REALM}",
             *(f"static-auth-secret={secret}" for secret in self.secrets),

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _COOKIE = 0x2112A442
 _TIMEOUT = 3.0  # seconds for one answer of a server on the same machine
@@ -19,6 +21,7 @@ _ALLOCATE, _REFRESH, _SEND, _PERMIT, _BIND = 0x003, 0x004, 0x016, 0x008, 0x009
 _ERROR = 0x110
 _USERNAME, _INTEGRITY, _ERROR_CODE, _CHANNEL, _LIFETIME = 0x06, 0x08, 0x09, 0x0C, 0x0D
 _PEER, _DATA, _REALM, _NONCE, _FAMILY, _TRANSPORT = 0x12, 0x13, 0x14, 0x15, 0x17, 0x19
+_RELAYED = 0x16
 _FAMILIES = {4: b"\x01\0\0\0", 6: b"\x02\0\0\0"}
 
 Attributes = dict[int, bytes]
@@ -41,17 +44,19 @@ class TurnClient:
     password: str
     realm: str = ""  # the server's, unless another is wanted
     _nonce: bytes = b""
-    _channel: int = field(default=0x4000 - 1)
+    _channel: int = 0x4000 - 1
+    _transaction: bytes = b""
 
-    def allocate(self, family: int = 4, *, transport: bytes = UDP) -> None:
-        """A relayed address of IPv4 or IPv6."""
+    def allocate(self, family: int = 4, *, transport: bytes = UDP) -> str:
+        """The relayed address, of IPv4 or IPv6."""
         wanted = {_TRANSPORT: transport, _FAMILY: _FAMILIES[family]}
         try:
-            self._ask(_ALLOCATE, wanted)
+            answer = self._ask(_ALLOCATE, wanted)
         except _ChallengeError as challenge:
             self.realm = self.realm or challenge.realm
             self._nonce = challenge.nonce
-            self._ask(_ALLOCATE, wanted)
+            answer = self._ask(_ALLOCATE, wanted)
+        return _host(answer[_RELAYED], self._transaction)
 
     def refresh(self, lifetime: int) -> None:
         """So many more seconds; none ends it."""
@@ -75,7 +80,7 @@ class TurnClient:
     def _ask(
         self, method: int, wanted: Attributes, peer: tuple[str, int] | None = None
     ) -> Attributes:
-        transaction = os.urandom(12)
+        transaction = self._transaction = os.urandom(12)
         if peer:
             wanted = {**wanted, _PEER: _address(peer, transaction)}
         self.socket.send(self._signed(method, transaction, wanted))
@@ -102,9 +107,23 @@ class TurnClient:
         end = time.monotonic() + _TIMEOUT
         while True:
             self.socket.settimeout(max(end - time.monotonic(), 0.001))
-            data = self.socket.recv(2048)
+            data = self._receive()
             if data[8:20] == transaction:
                 return struct.unpack("!H", data[:2])[0], dict(_attributes(data[20:]))
+
+    def _receive(self) -> bytes:
+        if self.socket.type == socket.SOCK_DGRAM:
+            return self.socket.recv(2048)
+        head = self._exactly(20)
+        return head + self._exactly(struct.unpack("!H", head[2:4])[0])
+
+    def _exactly(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = self.socket.recv(count - len(data))
+            assert part, "the server closed the connection"
+            data += part
+        return data
 
 
 class _ChallengeError(RefusedError):
@@ -125,6 +144,25 @@ def turn_client(
     with socket.socket(family, socket.SOCK_DGRAM) as connection:
         connection.connect(server)
         yield TurnClient(connection, user, password, realm)
+
+
+@contextmanager
+def turn_client_at(
+    url: str, user: str, password: str, trusted: ssl.SSLContext
+) -> Iterator[TurnClient]:
+    """A client of the server at ``turn:host:port?transport=…`` or ``turns:…`` (RFC 7065)."""
+    scheme, host, port, transport = re.split(r"[:?]", url)
+    server = (host, int(port))
+    if transport == "transport=udp":
+        with turn_client(server, user, password) as client:
+            yield client
+    else:
+        with socket.create_connection(server, _TIMEOUT) as plain:
+            secure = (
+                trusted.wrap_socket(plain, server_hostname=host) if scheme == "turns" else plain
+            )
+            with secure:
+                yield TurnClient(secure, user, password)
 
 
 def _message(kind: int, transaction: bytes, attributes: Attributes) -> bytes:
@@ -149,3 +187,10 @@ def _address(peer: tuple[str, int], transaction: bytes) -> bytes:
     masked = bytes(a ^ b for a, b in zip(address.packed, mask, strict=False))
     family = _FAMILIES[address.version][:1]
     return b"\0" + family + struct.pack("!H", peer[1] ^ (_COOKIE >> 16)) + masked
+
+
+def _host(attribute: bytes, transaction: bytes) -> str:
+    """Of an XOR address."""
+    mask = struct.pack("!I", _COOKIE) + transaction
+    packed = bytes(a ^ b for a, b in zip(attribute[4:], mask, strict=False))
+    return str(ipaddress.ip_address(packed))

@@ -1,0 +1,1 @@
+"""`deploy/host`: a rendezvous and a TURN server on one Debian machine. Standard library only."""

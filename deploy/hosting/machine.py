@@ -1,0 +1,64 @@
+"""The machine: its files, replaced at once and readable by few, and its services."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from deploy.hosting.choices import Unusable
+from deploy.hosting.files import WRITTEN
+
+PUBLIC, PRIVATE, TURN_ONLY = 0o644, 0o600, 0o640
+
+
+class Machine:
+    """The machine, or a folder that shows what would be on it (``--root``)."""
+
+    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
+        self._root = root
+        self._say = say
+        self._real = root == Path("/")
+        self.changed = False
+
+    def read(self, path: str) -> str | None:
+        """What the file holds, if there is one."""
+        file = self._root / path
+        return file.read_text(encoding="utf-8") if file.exists() else None
+
+    def write(self, path: str, text: str, mode: int) -> None:
+        """Replaces the file at once; ``TURN_ONLY`` is for coturn's group as well."""
+        file = self._root / path
+        if self.read(path) == text:
+            self._give(file, mode)
+            self._say(f"as it was  /{path}")
+            return
+        file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._keep(file)
+        fresh = file.with_name(f".{file.name}.new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as out:
+            out.write(text)
+        self._give(fresh, mode)
+        fresh.replace(file)
+        self.changed = True
+        self._say(f"written    /{path}")
+
+    def _give(self, file: Path, mode: int) -> None:
+        if self._real:
+            shutil.chown(file, "root", "turnserver" if mode == TURN_ONLY else "root")
+        file.chmod(mode)
+
+    def _keep(self, file: Path) -> None:
+        """What a package or the operator had there before the first time."""
+        kept = file.with_name(f"{file.name}.before-porthole")
+        if file.exists() and not kept.exists() and WRITTEN not in file.read_text(encoding="utf-8"):
+            shutil.copy2(file, kept)
+
+    def service(self, *words: str) -> None:
+        """Raises Unusable when systemctl does not do it; in a folder there are no services."""
+        if not self._real:
+            return
+        self._say(f"systemctl  {' '.join(words)}")
+        if subprocess.run(("systemctl", *words), check=False).returncode:  # noqa: S607
+            raise Unusable(f"systemctl {' '.join(words)} failed; see journalctl -u {words[-1]}.")

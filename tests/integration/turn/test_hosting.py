@@ -1,0 +1,73 @@
+"""docs/hosting.md takes a Debian machine from nothing to rendezvous and TURN on port 443."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deploy.hosting.__main__ import main
+from rendezvous.program.settings import convert
+from rendezvous.settings import Settings
+
+_MACHINE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_SITE = ("--name", "watch.example.org", "--turn-name", "turn.example.org")
+_ADDRESS = ("--address", "203.0.113.7")
+
+
+@pytest.mark.parametrize("story", ["one-address", "two-addresses"])
+def test_every_command_of_the_document_does_what_it_says(story: str) -> None:
+    """tests/support/hosting_story.py looks at what is true after each."""
+    if subprocess.run((*_MACHINE, "true"), check=False, capture_output=True).returncode:
+        pytest.skip("NO NAMESPACES HERE: run as root to see docs/hosting.md at work")
+    command = (*_MACHINE, sys.executable, "-m", "tests.support.hosting_story", story)
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 0, f"{told.stdout}{told.stderr}"
+
+
+def _lines(root: Path, path: str) -> list[str]:
+    return (root / path).read_text().splitlines()
+
+
+def test_a_folder_shows_what_would_be_written(tmp_path: Path) -> None:
+    """With a NAT before the machine, IPv6, and settings of the operator's own."""
+    more = tmp_path / "etc/porthole/more.toml"
+    more.parent.mkdir(parents=True)
+    more.write_text('[[region]]\nturn = ["turn:us"]\nturn_secret = "x"\n')
+    where = ("--address", "10.0.0.7", "--address", "2001:db8::7", "--external", "203.0.113.7")
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *where]) == 0
+    text = (tmp_path / "etc/porthole/rendezvous.toml").read_text()
+    settings = convert(tomllib.loads(text), Settings)
+    assert settings.public_origin == ("watch.example.org:443", "watch.example.org:4545")
+    assert settings.region[0].turn == ("turn:us",)
+    assert "    bind [2001:db8::7]:443" in _lines(tmp_path, "etc/haproxy/haproxy.cfg")
+    assert "external-ip=203.0.113.7/10.0.0.7" in _lines(tmp_path, "etc/turnserver.conf")
+
+
+def test_a_second_address_needs_no_proxy(tmp_path: Path) -> None:
+    second = ("--turn-address", "203.0.113.8")
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *_ADDRESS, *second]) == 0
+    assert not (tmp_path / "etc/haproxy").exists()
+    assert "tls-listening-port=443" in _lines(tmp_path, "etc/turnserver.conf")
+
+
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (("rotate",), "set-up"),
+        (("certificate", "--cert", "c", "--key", "k"), "set-up"),
+        (("set-up", *_SITE), "--address"),
+        (("set-up", *_SITE, "--address", "watch.example.org"), "203.0.113.7"),
+        (("set-up", "--name", "watch", "--turn-name", "turn.example.org", *_ADDRESS), "'watch'"),
+        (("set-up", "--name", "a.b", "--turn-name", "a.b", *_ADDRESS), "a name each"),
+        (("set-up", *_SITE, *_ADDRESS, "--turn-address", "203.0.113.7"), "in common"),
+        (("set-up", *_SITE, *_ADDRESS, "--external", "here"), "'here'"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], cure: str
+) -> None:
+    assert main(["--root", str(tmp_path), *words]) == 78
+    assert cure in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
