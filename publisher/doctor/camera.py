@@ -17,7 +17,7 @@ from publisher.sources.rtsp.session import OpenRtspCamera
 from publisher.sources.source import OpenSource, Source
 from rendezvous.probes.findings import Finding, fault, note, of_error, warning, well
 
-_LEAST_SECONDS: Final = 2.0  # of pictures, before their rate is believed
+_LEAST_SECONDS: Final = 1.0  # of pictures, before their rate is believed
 LONGEST_GOP: Final = 4.0  # seconds; who loses the picture waits for the next key frame
 _MUCH: Final = 8_000_000  # bits a second: more than most homes send
 _NO_PICTURE: Final = "Viewers see that the camera is not there, and why."

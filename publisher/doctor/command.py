@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import av.logging
 
@@ -39,18 +39,25 @@ examples:
 """
 
 
-def run(words: Sequence[str], environ: Mapping[str, str]) -> int:
-    """The exit status. Raises UsageError; other ProgramErrors are findings."""
+def _print(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+def run(
+    words: Sequence[str], environ: Mapping[str, str], write: Callable[[str], None] = _print
+) -> int:
+    """The exit status; ``write`` gets the lines. Raises UsageError, the rest are findings."""
     if {"-h", "--help"} & set(words) or words[:1] == ["help"]:
-        print(USAGE)  # noqa: T201
+        write(USAGE)
         return 0
     chosen, rest = _parser().parse_known_args(list(words))
-    terminal = Terminal(_discard if chosen.json else _say, coloured=sys.stdout.isatty())
-    report = terminal.report()
+    terminal = Terminal(write, coloured=write is _print and sys.stdout.isatty())
+    report = Report() if chosen.json else terminal.report()
     status = _examine(rest, environ, report, chosen.seconds)
-    terminal.close(report)
     if chosen.json:
-        print(as_json(report))  # noqa: T201
+        write(as_json(report))
+    else:
+        terminal.close(report)
     return status
 
 
@@ -86,11 +93,3 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-def _discard(_line: str) -> None:
-    """With --json the report is printed when it is complete."""

@@ -1,0 +1,112 @@
+"""The real commands ``publisher doctor`` and ``rendezvous doctor``, and what they found."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from publisher.doctor import command as publisher
+from rendezvous.doctor import command as rendezvous
+
+_DEADLINE = 45.0  # seconds; servers that are silent take some each
+# A camera that shows a key frame every tenth of a second, and costs little.
+QUICK_SOURCE = "test:?size=320x240&fps=20&gop=2"
+
+_DOCTORS = {"publisher": publisher.run, "rendezvous": rendezvous.run}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one run has found."""
+
+    status: int
+    output: str
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """Each code with its verdict."""
+        found = (finding for step in self.steps for finding in step["findings"])
+        return {finding["code"]: finding["verdict"] for finding in found}
+
+    @property
+    def faults(self) -> set[str]:
+        """The codes of what does not work."""
+        return {code for code, verdict in self.codes.items() if verdict == "fault"}
+
+    @property
+    def wrong(self) -> set[str]:
+        """The codes of all that somebody should do something about."""
+        return {code for code, verdict in self.codes.items() if verdict in ("fault", "warning")}
+
+    def about(self, code: str) -> dict[str, Any]:
+        """The finding with that code."""
+        found = (finding for step in self.steps for finding in step["findings"])
+        return next(finding for finding in found if finding["code"] == code)
+
+
+async def consult(program: str, *words: str) -> Report:
+    """Runs the doctor of ``publisher`` or ``rendezvous`` with these settings, on a thread."""
+    lines: list[str] = []
+    run = _DOCTORS[program]
+    async with asyncio.timeout(_DEADLINE):
+        status = await asyncio.to_thread(run, ("--json", *words), {}, lines.append)
+    return Report(status, lines[0], json.loads(lines[0])["steps"])
+
+
+async def consult_process(
+    program: str, *words: str, wrap: Sequence[str] = (), environ: dict[str, str] | None = None
+) -> Report:
+    """The same in a process of its own, perhaps inside of another program."""
+    output, status = await _run(program, ("--json", *words), wrap, environ or {})
+    return Report(status, output, json.loads(output)["steps"])
+
+
+async def read(program: str, *words: str) -> Report:
+    """What people are shown, without steps."""
+    output, status = await _run(program, words, (), {})
+    return Report(status, output)
+
+
+async def _run(
+    program: str, words: Sequence[str], wrap: Sequence[str], environ: dict[str, str]
+) -> tuple[str, int]:
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("PUBLISHER", "RENDEZVOUS"))}
+    process = await asyncio.create_subprocess_exec(
+        *(*wrap, sys.executable, "-m", program, "doctor", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=plain | environ,
+    )
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            output, errors = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert not errors, errors.decode()
+    return output.decode(), process.returncode or 0
+
+
+def far_ahead() -> tuple[str, ...]:
+    """Begins the command line of a program for which it is another day; seconds stay as long.
+
+    The command faketime would do, but leaves its program behind when it is killed.
+    """
+    (library, *_) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    monotonic = "FAKETIME_DONT_FAKE_MONOTONIC=1"
+    return ("env", f"LD_PRELOAD={library}", "FAKETIME=+1000d", monotonic)
+
+
+@contextmanager
+def silent_udp(port: int = 0) -> Iterator[int]:
+    """A UDP port where everything arrives and nothing is answered, as behind a firewall."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        hole.bind(("127.0.0.1", port))
+        yield hole.getsockname()[1]
