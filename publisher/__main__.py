@@ -72,8 +72,8 @@ def _serve(settings: Settings) -> None:
     logs.setup(settings.log_level)
     # FFmpeg's own messages repeat addresses with their passwords; its errors reach us as values.
     av.logging.set_level(None)
-    private.install()
     cameras = [_camera(settings, camera) for camera in settings.cameras]
+    private.install(settings.network, settings.server_ca if settings.tls else "")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(daemon.run(cameras))
 

@@ -15,7 +15,9 @@ _FLAGS = {
     "whip": "--whip",
     "audio": "--audio",
     "icepolicy": "--ice-policy",
+    "interfaces": "--interfaces",
     "transcode": "--transcode",
+    "udpports": "--udp-ports",
 }
 _SWITCHES = {"ersoverssl": "tls", "keepalive": "keep-alive", "public": "public"}
 _YES = ("1", "true", "yes")

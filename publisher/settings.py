@@ -16,6 +16,7 @@ import msgspec
 
 from publisher.evostream import flags_of
 from publisher.media.outlets import Transcode
+from publisher.rtc.ice.hosts import Network
 from publisher.signalling.connection import ServerAddress
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, load, option
@@ -113,7 +114,21 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
     ] = ""
     tls: Annotated[bool, option("speak TLS to the rendezvous")] = False
     server_ca: Annotated[
-        str, option("trust this certificate authority for the rendezvous", metavar="FILE")
+        str,
+        option(
+            "trust this certificate authority for the rendezvous and its TURN servers",
+            metavar="FILE",
+        ),
+    ] = ""
+    udp_ports: Annotated[
+        str, option("only these UDP ports for media (any that are free)", metavar="FIRST-LAST")
+    ] = ""
+    interfaces: Annotated[
+        str,
+        option(
+            "only these network interfaces for media, and none after a !: eth*,!docker* (all)",
+            metavar="PATTERN,…",
+        ),
     ] = ""
     keep_alive: Annotated[bool, option("reconnect to the rendezvous for ever (default)")] = True
     state: Annotated[str, option("where key and viewer secrets are kept", metavar="DIRECTORY")] = ""
@@ -144,6 +159,18 @@ class Settings(CameraSettings, frozen=True, kw_only=True):
         """The rendezvous to dial: one of them, and when it is gone another."""
         hosts = (self.server or DEFAULT_SERVER).split(",")
         return tuple(ServerAddress(*split_host(host.strip()), self.tls) for host in hosts)
+
+    @property
+    def network(self) -> Network:
+        """What of this machine's network media may use. Raises SettingsError."""
+        try:
+            return Network.parse(self.udp_ports, self.interfaces)
+        except ValueError:
+            raise SettingsError(
+                "udp_ports_malformed",
+                f"'{self.udp_ports}' is not a range of UDP ports.",
+                "Write 40000-40100; each viewer takes one for each address of the camera.",
+            ) from None
 
     @property
     def state_directory(self) -> Path:
@@ -188,7 +215,7 @@ def _check(settings: Settings) -> None:
             "This version does not check tokens, so it refuses one rather than ignore it.",
             "Leave it out: the camera's key and the viewer secret in the link protect the room.",
         )
-    _ = settings.addresses  # raises when one is none
+    _ = settings.addresses, settings.network  # which raise when they are none
     for camera in settings.cameras:
         _check_camera(camera)
     if any(c.whip_token for c in settings.cameras) and not any(c.whip for c in settings.cameras):

@@ -43,13 +43,15 @@ CAMERA_PROFILES: Final = ("4d001f", "64001f", "640c1f")  # stock: 42001f and 42e
 _network = Network()
 
 
-def install(network: Network = _network) -> None:
+def install(network: Network = _network, authority: str = "") -> None:
     """Applies all changes, or none with a warning when a name is missing.
 
-    Every connection of this process uses the host's addresses and ports as the network says.
+    Every connection of this process uses the host's addresses and ports as the network says. The
+    authority, a PEM file, is believed by TURN over TLS as the system's are.
     """
     global _network  # noqa: PLW0603  # one machine has one
     _network = network
+    turn.trust(authority)
     sender_type()
     has_agents()
     missing = list(_missing())

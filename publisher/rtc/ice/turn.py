@@ -116,6 +116,12 @@ class StreamClient(_Client, TurnClientTcpProtocol):
     """Over TCP, or TLS."""
 
 
+def trust(authority: str) -> None:
+    """Also certificates of this authority count; a PEM file, or none."""
+    if authority:
+        _tls().load_verify_locations(authority)
+
+
 @functools.cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()  # reads all authorities, which takes its time

@@ -335,3 +335,18 @@ def test_a_room_is_relay_only_when_its_camera_says_so(tmp_path: Path) -> None:
     assert [camera.ice_policy for camera in cameras] == [IcePolicy.RELAY, IcePolicy.ALL]
     with pytest.raises(SettingsError):
         start("--source", "test:", "--ice-policy", "direct")
+
+
+def test_media_may_be_kept_to_ports_and_interfaces() -> None:
+    network = start("--udp-ports", "40000-40002", "--interfaces", "eth*, !docker*").network
+    assert network.ports == range(40000, 40003)
+    assert network.interfaces == ("eth*", "!docker*")
+    words = [*EVOSTREAM, "udpPorts=40000-40002", "interfaces=eth*,!docker*"]
+    assert read_settings("startWebRTC", words, {}).network == network
+    assert start().network.ports is None
+
+
+@pytest.mark.parametrize("ports", ["40000", "0-10", "40100-40000", "1-65536", "a-b"])
+def test_what_is_no_range_of_ports_is_refused(ports: str) -> None:
+    with pytest.raises(SettingsError, match="40000-40100"):
+        start("--udp-ports", ports)
