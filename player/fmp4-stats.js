@@ -18,7 +18,7 @@ const CODECS = { avc1: 'H264', avc3: 'H264', hvc1: 'H265', hev1: 'H265' };
  * @returns {import('./stats.js').Figures}
  */
 export function figures(before, after, report) {
-  const route = selectedRoute(report);
+  const { roundTrip, ...route } = selectedRoute(report);
   const elapsed = before && (after.at - before.at) / 1000;
   const rate = (/** @type {(look: Look) => number} */ count) =>
     before && elapsed ? ratio(Math.max(0, count(after) - count(before)), elapsed) : null;
@@ -37,10 +37,9 @@ export function figures(before, after, report) {
     jitterBuffer: null,
     buffer: after.lag,
     decode: null,
-    roundTrip: route.roundTrip,
-    transit: sum(after.lag, route.roundTrip === null ? null : route.roundTrip / 2),
-    path: route.path,
-    protocol: route.protocol,
+    roundTrip,
+    transit: sum(after.lag, roundTrip === null ? null : roundTrip / 2),
+    ...route,
   };
 }
 

@@ -8,14 +8,15 @@ import * as wire from './wire.js';
 
 const WELCOME_WITHIN = 10_000; // ms; a phone that wakes up may need several seconds for TLS
 const ASK_AFTER = 5_000; // ms of silence (PROTOCOL.md §3)
-const GIVE_UP_AFTER = 15_000; // ms of silence
+const GIVE_UP_AFTER = 10_000; // ms of silence
 
 /**
  * @typedef {{
  *   welcomed: (line: Line) => void,
  *   message: (line: Line, message: wire.ServerMessage) => void,
  *   lost: (line: Line, wasWelcome: boolean) => void,
- * }} Listener
+ *   heard: (line: Line) => void,
+ * }} Listener `heard`: the server has said something, whatever it was.
  */
 
 export class Line {
@@ -39,9 +40,15 @@ export class Line {
     this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
   }
 
-  /** Says it, once the server has greeted us. @param {wire.ClientMessage} message */
+  /** Milliseconds since the server was heard, or dialled. */
+  get silence() {
+    return Date.now() - this.#heard;
+  }
+
+  /** Says it, once the server has greeted us; whether it was said. @param {wire.ClientMessage} message */
   send(message) {
     if (this.welcome) this.#socket.send(JSON.stringify(message));
+    return this.welcome !== null;
   }
 
   /** Idempotent; nothing is heard of it afterwards. */
@@ -56,6 +63,7 @@ export class Line {
   /** @param {unknown} data */
   #received(data) {
     this.#heard = Date.now();
+    this.listener.heard(this);
     const message = wire.parse(data);
     if (message?.type === 'welcome') {
       this.welcome = message;
@@ -66,9 +74,8 @@ export class Line {
 
   /** A socket may die without a word, a server may stop to answer: silence tells. */
   #listen() {
-    const silence = Date.now() - this.#heard;
-    if (silence >= (this.welcome ? GIVE_UP_AFTER : WELCOME_WITHIN)) this.#lost();
-    else if (silence >= ASK_AFTER) this.send(wire.ping());
+    if (this.silence >= (this.welcome ? GIVE_UP_AFTER : WELCOME_WITHIN)) this.#lost();
+    else if (this.silence >= ASK_AFTER) this.send(wire.ping());
   }
 
   #lost() {

@@ -7,6 +7,9 @@
  * Two rules are behind it. Media that runs is never touched for the sake of signalling: `playing`
  * leaves only when media itself is gone, or when a member ended the session. And a connection on
  * which a join was refused is given up, because the server closes those that it did not admit.
+ *
+ * Media that has fallen silent is set aside, not closed: whichever connection shows pictures first
+ * is kept, the former one or the new one.
  */
 
 /**
@@ -16,11 +19,11 @@
 /**
  * @typedef {'started' | 'stopped' | 'welcomed' | 'unreachable' | 'disconnected' | 'cameraAwaited'
  *   | 'admitted' | 'retryDue' | 'refused' | 'rejected' | 'forgotten' | 'sessionEnded' | 'lapsed'
- *   | 'sentAway' | 'mediaConnected' | 'mediaLost' | 'incapable'} Event
+ *   | 'sentAway' | 'mediaConnected' | 'mediaSilent' | 'mediaReturned' | 'mediaLost' | 'incapable'} Event
  */
 /**
  * @typedef {'join' | 'joinAgain' | 'redial' | 'resume' | 'hangUp' | 'openMedia' | 'closeMedia'
- *   | 'endSession' | 'move'} Effect
+ *   | 'endSession' | 'move' | 'setAside' | 'takeBack' | 'letGo'} Effect
  */
 /** @typedef {{ to: State, effects: readonly Effect[] }} Transition */
 
@@ -44,6 +47,8 @@ export const EVENTS = [
   'lapsed', // our place is over: there was nothing to offer in time, as the camera is not live
   'sentAway', // the rendezvous will go: another connection may take this one's place
   'mediaConnected', // ICE and DTLS are through
+  'mediaSilent', // nothing arrives any more, and nobody has said why
+  'mediaReturned', // pictures arrive again on the connection that was set aside
   'mediaLost', // they are gone, or never came
   'incapable', // this browser cannot play what the camera sends
 ];
@@ -61,6 +66,7 @@ const whileJoining = (self) => ({
   admitted: go('negotiating', 'openMedia'),
   refused: go(self, 'redial'),
   rejected: go('ended', 'hangUp'),
+  mediaReturned: go('playing', 'takeBack'),
 });
 
 /** @type {Record<State, Partial<Record<Event, Transition>>>} */
@@ -80,6 +86,7 @@ const TABLE = {
     // The server lets a viewer wait for 120 s and then has it ask again.
     refused: go('joining', 'joinAgain'),
     rejected: go('ended', 'hangUp'),
+    mediaReturned: go('playing', 'takeBack'),
   },
   negotiating: {
     stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
@@ -92,7 +99,8 @@ const TABLE = {
     forgotten: go('reconnecting', 'closeMedia', 'joinAgain'),
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
     lapsed: go('negotiating', 'join'), // the server keeps a place for 30 s, so it is not asked often
-    mediaConnected: go('playing'),
+    mediaConnected: go('playing', 'letGo'),
+    mediaReturned: go('playing', 'endSession', 'closeMedia', 'takeBack'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
     incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
   },
@@ -103,6 +111,7 @@ const TABLE = {
     // Without a session this connection would be closed as never admitted; media needs none.
     forgotten: go('playing', 'hangUp'),
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
+    mediaSilent: go('reconnecting', 'setAside', 'joinAgain'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
     incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
   },

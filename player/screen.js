@@ -43,9 +43,9 @@ export class Screen {
     return this.#feed?.hasSound ?? false;
   }
 
-  /** @param {Feed} feed */
+  /** One that is shown already goes on: its next picture is the first one again. @param {Feed} feed */
   show(feed) {
-    this.#replace(feed);
+    if (feed !== this.#feed) this.#replace(feed);
     this.#awaitPicture();
     void this.play();
   }

@@ -11,7 +11,6 @@ import { Meter } from './meter.js';
 import { RtpLeg } from './rtp.js';
 import * as wire from './wire.js';
 
-const CONNECT_WITHIN = 15_000; // ms from the offer to a path that carries DTLS
 const MISSED_FOR = 3_000; // ms in `disconnected`, which short gaps of a radio network also cause
 const CANDIDATES = 64; // a session from each side (PROTOCOL.md §9)
 
@@ -30,13 +29,14 @@ const LEGS = { rtp: RtpLeg, fmp4: Fmp4Leg };
  * @typedef {LegListener & {
  *   say: (message: wire.ClientMessage) => void,
  *   connected: () => void,
+ *   felt: (feeling: import('./pulse.js').Feeling) => void,
  *   measured: (figures: import('./stats.js').Figures, stalled: boolean) => void,
- * }} Listener
+ * }} Listener `felt`: the path does better or worse than before.
  */
 
 export class MediaSession {
-  /** Names the session, once it is open. */
-  id = '';
+  /** What the server said of it, once it is open. @type {wire.Joined | null} */
+  joined = null;
   #connected = false;
   #closed = false;
   #candidates = 0;
@@ -72,20 +72,40 @@ export class MediaSession {
     return this.connection.createOffer();
   }
 
-  /** Hands out what is to be shown and sends the offer. @param {wire.Joined} joined */
-  async open(joined) {
-    this.id = joined.session;
-    this.#lostAfter(CONNECT_WITHIN, 'connect_timeout');
+  /**
+   * Hands out what is to be shown and sends the offer.
+   *
+   * @param {wire.Joined} joined
+   * @param {number} within milliseconds from now to a path that carries DTLS
+   */
+  async open(joined, within) {
+    this.joined = joined;
+    this.#deadline = setTimeout(() => this.#lost('connect_timeout'), within);
     try {
       const offer = await this.#offer;
-      this.#ofLeg().show(/** @type {RtpLeg | Fmp4Leg} */ (this.#leg).feed);
+      this.#ofLeg().show(this.feed);
       this.#configure(joined);
       await this.connection.setLocalDescription(offer);
     } catch {
       return this.#lost('offer_failed');
     }
     const sdp = this.connection.localDescription?.sdp;
-    if (!this.#closed && sdp) this.listener.say(wire.offer(this.id, sdp));
+    if (!this.#closed && sdp) this.listener.say(wire.offer(joined.session, sdp));
+  }
+
+  /** What it has to show, once it is open. */
+  get feed() {
+    return /** @type {RtpLeg | Fmp4Leg} */ (this.#leg).feed;
+  }
+
+  /** How its path does. */
+  get feeling() {
+    return this.#meter?.feeling ?? 'well';
+  }
+
+  /** The network may be another one: a silence is not sat out for as long as otherwise. */
+  hint() {
+    this.#meter?.hint();
   }
 
   /**
@@ -133,7 +153,8 @@ export class MediaSession {
   #gathered(candidate) {
     if (candidate?.candidate === '') return; // an m-line's end; null follows for all of them
     if (candidate && (this.#candidates += 1) > CANDIDATES) return;
-    this.listener.say(wire.candidate(this.id, candidate && candidate.toJSON()));
+    const { session } = /** @type {wire.Joined} */ (this.joined); // there is no gathering before
+    this.listener.say(wire.candidate(session, candidate && candidate.toJSON()));
   }
 
   /**
@@ -149,7 +170,7 @@ export class MediaSession {
   #judge() {
     const state = this.connection.connectionState;
     if (state === 'connected') this.#isConnected();
-    else if (state === 'disconnected') this.#lostAfter(MISSED_FOR, 'media_lost');
+    else if (state === 'disconnected') this.#miss();
     else if (state === 'failed') this.#lost(this.#connected ? 'media_lost' : 'connect_timeout');
   }
 
@@ -158,8 +179,15 @@ export class MediaSession {
     if (this.#connected) return;
     this.#connected = true;
     const leg = /** @type {RtpLeg | Fmp4Leg} */ (this.#leg);
-    this.#meter = new Meter(() => leg.measure(), this.listener.measured);
+    this.#meter = new Meter(this.connection, leg, this.listener);
     this.listener.connected();
+  }
+
+  /** The browser misses the camera; the meter mostly knew before, where the browser counts. */
+  #miss() {
+    this.hint();
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.listener.felt('silent'), MISSED_FOR);
   }
 
   /** A camera that closes says so in DTLS; connectionState does not show it in every browser. */
@@ -168,12 +196,6 @@ export class MediaSession {
     transport?.addEventListener('statechange', () => {
       if (transport.state === 'closed') this.#lost('media_lost');
     });
-  }
-
-  /** @param {number} pause @param {Loss} reason */
-  #lostAfter(pause, reason) {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#lost(reason), pause);
   }
 
   /** @param {Loss} reason */

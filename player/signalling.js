@@ -3,15 +3,20 @@
  * one when the server says that it will go. It is let go when the other has taken us, not before.
  *
  * The owner says `dial` once and hears of every greeting, message and loss; until it says `hangUp`
- * a lost connection is replaced after a jittered pause.
+ * a lost connection is replaced after a jittered pause. `doubt` is for whoever has reason to believe
+ * that this one is dead: if it is mute another takes its place as soon as it is greeted.
  */
 
 import { Backoff } from './backoff.js';
 import { Line } from './line.js';
+import { Lookout } from './lookout.js';
 import * as wire from './wire.js';
 
 const FIRST_PAUSE = 300; // ms
-const LONGEST_PAUSE = 5_000; // ms
+const LONGEST_PAUSE = 30_000; // ms; attempts that fail make browsers slow, and the lookout is not
+const LONGEST_BLIND_PAUSE = 5_000; // ms, where nothing but attempts can find the server
+const ANSWER_WITHIN = 500; // ms, of a server that is doubted; then another way to it is tried, too
+const STALE_AFTER = 1_500; // ms, of an attempt when the server turns out to be there
 /** Answers of a server that takes us, and what one says that does not. */
 const TAKEN = new Set(['joined', 'waiting', 'resumed']);
 const NOT_TAKEN = new Set(['error', 'goaway']);
@@ -38,7 +43,11 @@ export class Signalling {
   #moving;
   /** The pause that a goaway asked for, in milliseconds. @type {number | null} */
   #after = null;
+  #doubting = false;
+  /** Whether a connection is wanted, and no server has asked us to wait before the next one. */
+  #eager = false;
   #backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
+  #lookout;
 
   /**
    * @param {string} url ws:// or wss://
@@ -47,6 +56,7 @@ export class Signalling {
   constructor(url, listener) {
     this.url = url;
     this.listener = listener;
+    this.#lookout = new Lookout(url, () => this.#isBack());
   }
 
   /** What the server said to this connection; null as long as there is none to speak on. */
@@ -58,26 +68,39 @@ export class Signalling {
   dial() {
     if (this.#line) return;
     clearTimeout(this.#dialling);
+    this.#eager = true;
     this.#line = this.#open();
-    globalThis.addEventListener?.('online', this.#online);
+    this.#lookout.start();
+  }
+
+  /** Something suggests that the server cannot be reached like that any more: it is asked. */
+  doubt() {
+    if (!this.#line?.welcome) return this.#isBack();
+    if (this.#doubting || this.#former) return;
+    this.stay();
+    this.#doubting = true;
+    this.#moveIn(ANSWER_WITHIN);
+    this.#line.send(wire.ping());
   }
 
   /** Leaves this connection for a new one after a pause. @param {number} pause milliseconds */
   redial(pause) {
     this.#drop();
+    this.#eager = false;
     this.#dialIn(pause);
   }
 
   /** Idempotent; nothing is heard of the connection afterwards. */
   hangUp() {
     clearTimeout(this.#dialling);
-    globalThis.removeEventListener?.('online', this.#online);
+    this.#eager = false;
+    this.#lookout.stop();
     this.#drop();
   }
 
-  /** Says it if there is somebody to say it to. @param {wire.ClientMessage} message */
+  /** Says it if there is somebody to say it to; whether there was. @param {wire.ClientMessage} message */
   send(message) {
-    this.#line?.send(message);
+    return this.#line?.send(message) ?? false;
   }
 
   /** Opens another connection; this one is let go when we are taken there. */
@@ -92,6 +115,7 @@ export class Signalling {
     clearTimeout(this.#moving);
     this.#next?.close();
     this.#next = null;
+    this.#doubting = false;
   }
 
   #open() {
@@ -99,16 +123,25 @@ export class Signalling {
       welcomed: (line) => this.#greeted(line),
       message: (line, message) => this.#told(line, message),
       lost: (line, wasWelcome) => this.#gone(line, wasWelcome),
+      heard: (line) => this.#doubting && line === this.#line && this.stay(),
     });
   }
 
   /** @param {Line} line */
   #greeted(line) {
-    if (line === this.#next) {
-      [this.#former, this.#line, this.#next] = [this.#line, line, null];
-      this.#after = null;
-    } else this.#backoff.reset();
+    this.#lookout.stop();
+    if (line !== this.#next) this.#backoff.reset();
+    else if (this.#doubting) this.#replace(line);
+    else [this.#former, this.#line, this.#next] = [this.#line, line, null];
+    if (this.#former) this.#after = null;
     this.listener.welcomed();
+  }
+
+  /** The one in use has not said a word since it was asked, and this one was greeted. @param {Line} line */
+  #replace(line) {
+    this.#line?.close();
+    [this.#line, this.#next, this.#doubting, this.#after] = [line, null, false, null];
+    this.listener.lost(true);
   }
 
   /** @param {Line} line @param {wire.ServerMessage} message */
@@ -151,14 +184,31 @@ export class Signalling {
     this.#next = null;
     this.#drop();
     if (next) this.#line = next; // it is on its way already
-    else this.#dialIn(this.#after === null ? this.#backoff.next() : jittered(this.#after));
+    else if (this.#after === null) this.#dialIn(this.#pause());
+    else this.redial(jittered(this.#after));
     this.#after = null;
+    if (this.#eager) this.#lookout.start();
     this.listener.lost(wasWelcome);
+  }
+
+  /** Milliseconds to the next attempt, if the lookout does not find the server before. */
+  #pause() {
+    this.#backoff.most = this.#lookout.blind ? LONGEST_BLIND_PAUSE : LONGEST_PAUSE;
+    return this.#backoff.next();
+  }
+
+  /** The server is there, or may be: no pause is sat out, and no attempt that began without it. */
+  #isBack() {
+    const fresh = this.#line && (this.#line.welcome || this.#line.silence < STALE_AFTER);
+    if (fresh || !this.#eager) return;
+    this.#line?.close();
+    this.#line = null;
+    this.dial();
   }
 
   #moveLater() {
     this.#next = null;
-    this.#moveIn(this.#backoff.next());
+    this.#moveIn(Math.min(this.#backoff.next(), LONGEST_BLIND_PAUSE));
   }
 
   /** @param {number} pause milliseconds */
@@ -178,9 +228,6 @@ export class Signalling {
     clearTimeout(this.#dialling);
     this.#dialling = setTimeout(() => this.dial(), pause);
   }
-
-  /** The network is back: do not sit out the pause, and see whether the old socket outlived it. */
-  #online = () => (this.#line ? this.send(wire.ping()) : this.dial());
 }
 
 /** All viewers of a server hear the same goaway. @param {number} pause */

@@ -8,13 +8,15 @@
  *   videoBitrate: number | null, audioBitrate: number | null, loss: number | null,
  *   roundTrip: number | null, jitterBuffer: number | null, buffer: number | null,
  *   decode: number | null, transit: number | null,
- *   path: 'direct' | 'relayed' | null, protocol: string | null,
+ *   path: 'direct' | 'relayed' | null, relays: 'ours' | 'theirs' | 'both' | null,
+ *   protocol: string | null, family: 'IPv4' | 'IPv6' | null,
  * }} Figures Bitrates in bit/s, times in seconds, loss from 0 to 1; null: not known (yet).
  *
  * `buffer`: what is held ahead of the picture so that sound and picture do not run dry; browsers tell
  * what theirs for RTP held as `jitterBuffer`. `transit`: from the publisher's sending to the picture, not from the lens. What the camera takes
  * is beyond measure here: Chromium gives no captureTime for such tracks, and the sender reports'
- * clock is another machine's, which no browser can tell from a delay.
+ * clock is another machine's, which no browser can tell from a delay. `relays`: whose TURN server
+ * media takes, this browser's or the camera's. `protocol`: from here to the first stop.
  */
 /** @typedef {Record<string, any>} Entry */
 /** @typedef {{ values(): Iterable<Entry> }} Report */
@@ -27,7 +29,7 @@
 export function figures(before, after) {
   const video = inbound(before, after, 'video');
   const audio = inbound(before, after, 'audio');
-  const route = selectedRoute(after);
+  const { roundTrip, ...route } = selectedRoute(after);
   const jitterBuffer = ratio(video.grown('jitterBufferDelay'), video.grown('jitterBufferEmittedCount'));
   const decode = ratio(video.grown('totalDecodeTime'), video.grown('framesDecoded'));
   return {
@@ -45,10 +47,9 @@ export function figures(before, after) {
     jitterBuffer,
     buffer: null,
     decode,
-    roundTrip: route.roundTrip,
-    transit: sum(jitterBuffer, decode, route.roundTrip === null ? null : route.roundTrip / 2),
-    path: route.path,
-    protocol: route.protocol,
+    roundTrip,
+    transit: sum(jitterBuffer, decode, roundTrip === null ? null : roundTrip / 2),
+    ...route,
   };
 }
 
@@ -76,18 +77,63 @@ function lossOf(streams) {
   return ratio(lost, lost + total('packetsReceived'));
 }
 
-/** The way that media takes. @param {Report} report */
+/** How many pictures were decoded. @param {Report} report */
+export const picturesOf = (report) =>
+  find(report, (entry) => entry.type === 'inbound-rtp' && entry.kind === 'video')?.framesDecoded ?? 0;
+
+/** Counts everything that arrives on the path: only whether it grows matters. @param {Report} report */
+export function signsOfLife(report) {
+  const pair = selectedPair(report) ?? {};
+  const streams = [...report.values()].filter(({ type }) => type === 'inbound-rtp' || type === 'transport');
+  const counts = streams.map(({ packetsReceived = 0, bytesReceived = 0 }) => packetsReceived + bytesReceived);
+  const { bytesReceived = 0, responsesReceived = 0, requestsReceived = 0 } = pair;
+  return counts.reduce((sum, count) => sum + count, bytesReceived + responsesReceived + requestsReceived);
+}
+
+/** @typedef {Pick<Figures, 'path' | 'relays' | 'protocol' | 'family' | 'roundTrip'>} Route */
+
+/** @type {Route} */
+const NO_ROUTE = { path: null, relays: null, protocol: null, family: null, roundTrip: null };
+
+/** The way that media takes. @param {Report} report @returns {Route} */
 export function selectedRoute(report) {
   const pair = selectedPair(report);
   const local = pair && byId(report, pair.localCandidateId);
   const remote = pair && byId(report, pair.remoteCandidateId);
-  if (!local || !remote) return { path: null, protocol: null, roundTrip: null };
-  const relayed = [local, remote].some((end) => end.candidateType === 'relay');
+  if (!local || !remote) return NO_ROUTE;
+  const relays = relaysOf(isRelay(report, local), isRelay(report, remote));
   return {
-    path: /** @type {'direct' | 'relayed'} */ (relayed ? 'relayed' : 'direct'),
+    path: relays ? 'relayed' : 'direct',
+    relays,
     protocol: String(local.relayProtocol ?? local.protocol ?? '').toUpperCase() || null,
+    family: familyOf(addressOf(remote) || addressOf(local)),
     roundTrip: pair.currentRoundTripTime ?? null,
   };
+}
+
+/** @param {boolean} ours @param {boolean} theirs @returns {Route['relays']} */
+const relaysOf = (ours, theirs) => (ours && theirs ? 'both' : ours ? 'ours' : theirs ? 'theirs' : null);
+
+/**
+ * A check from the camera's relay may come before the word of it; the browser then calls the
+ * address peer-reflexive (RFC 8445 §7.3.1.3), and may know it as a relay as well.
+ *
+ * @param {Report} report
+ * @param {Entry} end
+ */
+function isRelay(report, end) {
+  if (end.candidateType !== 'prflx') return end.candidateType === 'relay';
+  const same = (/** @type {Entry} */ e) => addressOf(e) === addressOf(end) && e.port === end.port;
+  return Boolean(find(report, (e) => e.type === end.type && e.candidateType === 'relay' && addressOf(e) && same(e)));
+}
+
+/** Empty where the browser hides it. @param {Entry} end @returns {string} */
+const addressOf = ({ address, ip }) => address ?? ip ?? '';
+
+/** @param {string} address @returns {Route['family']} */
+function familyOf(address) {
+  if (address.includes(':')) return 'IPv6';
+  return /^[0-9.]+$/.test(address) ? 'IPv4' : null; // nor does a .local name tell
 }
 
 /** Firefox has no transport entry; it marks the pair itself. @param {Report} report */

@@ -40,4 +40,4 @@ export function consequences(from, to, { event, reason }) {
 }
 
 /** While signalling was away the camera may have changed: then only the picture tells the truth. */
-const UNHEARD = new Set(['welcomed', 'forgotten']);
+const UNHEARD = new Set(['welcomed', 'forgotten', 'mediaReturned']);

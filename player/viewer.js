@@ -7,12 +7,17 @@
 
 import { choose, likely, Trials } from './legs.js';
 import { ending, refusal, step } from './machine.js';
+import { isOffline, NetworkWatch } from './network.js';
 import { joinProof, viewerVerifier } from './proof.js';
 import { Retries } from './retries.js';
 import { MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
 import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
+
+const CONNECT_WITHIN = 15_000; // ms from the offer to a path
+const RECONNECT_WITHIN = 7_000; // ms; there was one before, and a network that returns may be missed
+const WATCHED_FOR = 15_000; // ms that a silent connection may come back; the camera gives up sooner
 
 /** @typedef {import('./view.js').View} View */
 /**
@@ -33,6 +38,17 @@ export class Viewer {
   #session = null;
   /** The session to come, whose offer is made while the server is asked. @type {MediaSession | null} */
   #draft = null;
+  /** The one that fell silent; it is taken back if its pictures come first. @type {MediaSession | null} */
+  #former = null;
+  /** What is to be shown when the former one is let go. @type {import('./screen.js').Feed | null} */
+  #hidden = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #watching;
+  /** What the server may still keep for us, and the connection that it keeps it for.
+   * @type {{ joined: wire.Joined, connection: string } | null} */
+  #place = null;
+  #connectedOnce = false;
+  #network = new NetworkWatch(() => this.#networkChanged());
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
   #retries = new Retries();
@@ -53,7 +69,7 @@ export class Viewer {
     this.wish = wish;
     this.verifier = secret === null ? null : viewerVerifier(room, secret);
     this.signalling = new Signalling(url, {
-      welcomed: () => this.#happened('welcomed'),
+      welcomed: () => this.#welcomed(),
       message: (message) => this.#told(message),
       lost: (wasWelcome) => this.#cutOff(wasWelcome),
       sentAway: () => this.#happened('sentAway'),
@@ -69,8 +85,9 @@ export class Viewer {
     this.#trials = new Trials();
     // Switched off, or a very old browser.
     const missing = !('RTCPeerConnection' in globalThis);
-    if (missing) this.#happened('rejected', { code: 'no_webrtc', message: '' });
-    else this.#happened('started');
+    if (missing) return this.#happened('rejected', { code: 'no_webrtc', message: '' });
+    this.#network.start();
+    this.#happened('started');
   }
 
   /** Leaves the room, politely. Idempotent. */
@@ -94,7 +111,8 @@ export class Viewer {
   /** @param {wire.ServerMessage} message */
   #told(message) {
     if (message.type === 'source') this.#sourceChanged(message);
-    else if (message.type === 'waiting') this.#happened('cameraAwaited');
+    else if (message.type === 'waiting') this.#awaited();
+    else if (message.type === 'resumed') this.#resumed();
     else if (message.type === 'joined') this.#admitted(message);
     else if (message.type === 'error') this.#refused(message);
     else if ('session' in message && message.session === this.#joined?.session) this.#ofSession(message);
@@ -119,16 +137,56 @@ export class Viewer {
   #ofSession(message) {
     if (message.type === 'answer') this.#session?.answered(message.sdp);
     else if (message.type === 'candidate') this.#session?.candidate(message.candidate);
-    else if (message.type === 'end') {
-      const { reason: code, message: sentence } = message;
-      this.#happened(ending(code, this.#session !== null), { code, message: sentence });
-    }
+    else if (message.type === 'end') this.#sessionEnded(message);
+  }
+
+  /** @param {wire.End} end */
+  #sessionEnded({ reason: code, message }) {
+    this.#place = null;
+    const event = ending(code, this.#session !== null);
+    if (event === 'sessionEnded') this.#letGo();
+    this.#happened(event, { code, message });
+  }
+
+  #awaited() {
+    this.#place = null;
+    this.#happened('cameraAwaited');
+  }
+
+  #resumed() {
+    const connection = this.signalling.welcome?.connection ?? '';
+    if (this.#place) this.#place = { ...this.#place, connection };
+  }
+
+  /** Two signs at once, a mute path and a server that had to be dialled anew, leave little doubt. */
+  #welcomed() {
+    if (this.#session && this.#session.feeling !== 'well') this.#silent();
+    this.#happened('welcomed');
+  }
+
+  #networkChanged() {
+    this.#session?.hint();
+    this.signalling.doubt();
+    if (this.#view.state !== 'negotiating') this.#retries.hurry();
+  }
+
+  /** @param {MediaSession} session @param {import('./pulse.js').Feeling} feeling */
+  #felt(session, feeling) {
+    if (session === this.#former) return feeling === 'silent' || this.#happened('mediaReturned');
+    if (feeling === 'silent') this.#silent();
+    else if (feeling === 'doubtful') this.signalling.doubt();
+  }
+
+  #silent() {
+    const code = isOffline() ? 'offline' : 'media_silent';
+    this.#happened('mediaSilent', { code, message: '' });
   }
 
   /** @param {wire.Joined} joined */
   #admitted(joined) {
     if (this.#view.state === 'playing') return; // media that runs is not given up for a new place
     this.#joined = joined;
+    this.#place = { joined, connection: this.signalling.welcome?.connection ?? '' };
     this.#happened('admitted');
   }
 
@@ -136,13 +194,15 @@ export class Viewer {
   #refused({ code, message, session, retry_after }) {
     if (session && session !== this.#joined?.session) return;
     const event = refusal(code);
+    if (event === 'forgotten') this.#place = null;
     this.#retryAfter = 1000 * (retry_after ?? 0);
     if (event) this.#happened(event, { code, message });
   }
 
   /** @param {boolean} wasWelcome */
   #cutOff(wasWelcome) {
-    const code = wasWelcome ? 'server_lost' : unreachable(this.signalling.url);
+    const lost = wasWelcome ? 'server_lost' : unreachable(this.signalling.url);
+    const code = isOffline() ? 'offline' : lost;
     this.#happened(wasWelcome ? 'disconnected' : 'unreachable', { code, message: '' });
   }
 
@@ -164,7 +224,8 @@ export class Viewer {
     const from = this.#view.state;
     const { to, effects } = step(from, happening.event);
     for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
-    const closed = effects.includes('closeMedia') ? { picture: false, stalled: false } : {};
+    const gone = effects.includes('closeMedia') || effects.includes('setAside');
+    const closed = gone ? { picture: false, stalled: false } : {};
     const opened = effects.includes('openMedia') ? { source: this.#joined?.source ?? null } : {};
     this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });
   }
@@ -181,6 +242,9 @@ export class Viewer {
     hangUp: () => this.#hangUp(),
     openMedia: () => this.#joined && this.#openMedia(this.#joined.source),
     closeMedia: () => this.#closeMedia(),
+    setAside: () => this.#setAside(),
+    takeBack: () => this.#takeBack(),
+    letGo: () => this.#letGo(),
     endSession: (reason) => this.#endSession(reason),
   };
 
@@ -190,6 +254,9 @@ export class Viewer {
     if (leg) this.#prepare(leg);
     const { welcome } = this.signalling;
     if (!welcome) return this.#dial();
+    // The server may believe in the connection before this one for a while: joining from there
+    // would take a second place in the room, joining as who we are takes the same.
+    if (this.#place && this.#place.connection !== welcome.connection) this.#resume();
     const proof = this.verifier && joinProof(this.verifier, { ...welcome, room: this.room });
     this.signalling.send(wire.join(this.room, proof));
   }
@@ -213,7 +280,9 @@ export class Viewer {
     this.#retries.cancel();
     this.signalling.hangUp();
     this.#draft?.close();
-    this.#draft = null;
+    this.#draft = this.#hidden = this.#place = null;
+    this.#letGo();
+    if (!this.#session) this.#network.stop();
   }
 
   /** Opens the leg that fits; none yet when the camera has not shown what it sends.
@@ -232,7 +301,8 @@ export class Viewer {
     this.#session = this.#draft;
     this.#draft = null;
     if (!this.#session) return this.#mediaLost('offer_failed');
-    void this.#session.open(/** @type {wire.Joined} */ (this.#joined));
+    const within = this.#connectedOnce ? RECONNECT_WITHIN : CONNECT_WITHIN;
+    void this.#session.open(/** @type {wire.Joined} */ (this.#joined), within);
   }
 
   /** @param {wire.Leg} leg */
@@ -248,14 +318,28 @@ export class Viewer {
 
   /** @param {wire.Leg} leg */
   #newSession(leg) {
-    return new MediaSession(leg, {
+    /** @type {MediaSession} */
+    const session = new MediaSession(leg, {
       say: (message) => this.signalling.send(message),
-      show: (feed) => this.face.show(feed),
-      connected: () => this.#happened('mediaConnected'),
-      measured: (told, stalled) => this.#measured(told, stalled),
+      show: (feed) => this.#show(feed),
+      connected: () => this.#connected(),
+      felt: (feeling) => this.#felt(session, feeling),
+      measured: (told, stalled) => session === this.#session && this.#measured(told, stalled),
       incapable: () => this.#incapable(leg),
-      lost: (code) => this.#mediaLost(code),
+      lost: (code) => (session === this.#former ? this.#letGo() : this.#mediaLost(code)),
     });
+    return session;
+  }
+
+  #connected() {
+    this.#connectedOnce = true;
+    this.#happened('mediaConnected');
+  }
+
+  /** The screen is the former one's as long as its pictures may return. @param {import('./screen.js').Feed} feed */
+  #show(feed) {
+    if (this.#former) this.#hidden = feed;
+    else this.face.show(feed);
   }
 
   /** Another leg may do, in another session. @param {wire.Leg} leg */
@@ -275,12 +359,40 @@ export class Viewer {
   #closeMedia() {
     this.face.freeze();
     this.#session?.close();
+    this.#session = this.#figures = this.#hidden = null;
+  }
+
+  #setAside() {
+    this.face.freeze();
+    this.#former = this.#session;
     this.#session = this.#figures = null;
+    this.#watching = setTimeout(() => this.#letGo(), WATCHED_FOR);
+  }
+
+  /** The session that took its place with the server, if there is one, is not ours any more. */
+  #takeBack() {
+    const session = /** @type {MediaSession} */ (this.#former);
+    clearTimeout(this.#watching);
+    this.#retries.cancel();
+    [this.#session, this.#former, this.#hidden] = [session, null, null];
+    this.#joined = session.joined;
+    this.face.show(session.feed);
+  }
+
+  /** Nothing comes from there any more. Idempotent. */
+  #letGo() {
+    clearTimeout(this.#watching);
+    const [former, hidden] = [this.#former, this.#hidden];
+    this.#former = this.#hidden = null;
+    former?.close();
+    if (hidden) this.face.show(hidden);
   }
 
   /** @param {string} reason */
   #endSession(reason) {
-    if (this.#joined) this.signalling.send(wire.end(this.#joined.session, reason));
+    const { session } = this.#joined ?? {};
+    const said = session !== undefined && this.signalling.send(wire.end(session, reason));
+    if (said && this.#place?.connection === this.signalling.welcome?.connection) this.#place = null;
   }
 
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */

@@ -39,6 +39,11 @@ const REFUSALS = {
 
 /** Why the picture went, while it is being brought back. @type {Record<string, Text>} */
 const LOSSES = {
+  media_silent: [
+    'The connection to the camera was interrupted',
+    'Nothing arrives from it any more. Looking for a new way to it.',
+  ],
+  offline: ['This device has no network', 'The picture comes back by itself as soon as there is one.'],
   media_lost: ['The connection to the camera was lost', 'Looking for a new way to it.'],
   media_broken: ['The picture could not be decoded', `Connecting again for a fresh one. ${BY_ITSELF}`],
   no_decoder: ['This browser cannot play the stream like that', 'Connecting again for another kind of delivery.'],

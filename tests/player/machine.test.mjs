@@ -3,12 +3,16 @@ import test from 'node:test';
 
 import { ending, EVENTS, refusal, STATES, step } from '../../player/machine.js';
 
-const EFFECTS = ['join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move'];
+const EFFECTS = [
+  'join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move', 'setAside', 'takeBack', 'letGo',
+];
+const OPENS = new Set(['openMedia', 'takeBack']);
+const CLOSES = new Set(['closeMedia', 'setAside']);
 const HAS_MEDIA = new Set(['negotiating', 'playing']);
 const PAIRS = STATES.flatMap((state) => EVENTS.map((event) => ({ state, event, ...step(state, event) })));
 
 test('every pair of state and event leads to a state, with effects that exist', () => {
-  assert.equal(PAIRS.length, 7 * 17);
+  assert.equal(PAIRS.length, 7 * 19);
   for (const { to, effects } of PAIRS) {
     assert.ok(STATES.includes(to));
     for (const effect of effects) assert.ok(EFFECTS.includes(effect), effect);
@@ -26,8 +30,8 @@ test('media is open exactly while negotiating or playing', () => {
   for (const { state, event, to, effects } of PAIRS) {
     let open = HAS_MEDIA.has(state);
     for (const effect of effects) {
-      if (effect === 'openMedia') assert.ok(!open, `${state} × ${event} opens twice`), (open = true);
-      if (effect === 'closeMedia') assert.ok(open, `${state} × ${event} closes nothing`), (open = false);
+      if (OPENS.has(effect)) assert.ok(!open, `${state} × ${event} opens twice`), (open = true);
+      if (CLOSES.has(effect)) assert.ok(open, `${state} × ${event} closes nothing`), (open = false);
     }
     assert.equal(open, HAS_MEDIA.has(to), `${state} × ${event}`);
   }
@@ -75,6 +79,15 @@ test('a picture that was lost is asked for again, and at once', () => {
     assert.equal(step('playing', event).to, 'reconnecting');
     assert.equal(step('playing', event).effects.at(-1), 'joinAgain');
   }
+});
+
+test('a path that falls silent is set aside, and whichever shows pictures first is kept', () => {
+  assert.deepEqual(step('playing', 'mediaSilent'), { to: 'reconnecting', effects: ['setAside', 'joinAgain'] });
+  for (const state of ['joining', 'waiting', 'negotiating', 'reconnecting']) {
+    assert.equal(step(state, 'mediaReturned').to, 'playing', state);
+    assert.equal(step(state, 'mediaReturned').effects.at(-1), 'takeBack', state);
+  }
+  assert.deepEqual(step('negotiating', 'mediaConnected').effects, ['letGo']);
 });
 
 test('refusals: most pass, some never do, and a forgotten session is none', () => {

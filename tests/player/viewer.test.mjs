@@ -150,6 +150,122 @@ scene('a short gap in the path is sat out, a long one is not', async (it, world)
   assert.equal(it.state, 'reconnecting');
 });
 
+/** Packets and pictures come for so long. */
+async function flows(it, world, milliseconds, peer = world.peer) {
+  for (const end = world.now + milliseconds; world.now < end; ) {
+    peer.packets += 40;
+    peer.frames += 7;
+    await world.pass(250);
+  }
+}
+
+scene('a path that falls silent: the last frame stays, and another is asked for within 2 s', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.pass(1_500);
+  assert.deepEqual([it.state, world.socket.said.at(-1)], ['playing', 'ping']);
+  await world.pass(750);
+  assert.deepEqual([it.state, it.reason, it.frozen, world.peers[0].closed], ['reconnecting', 'media_silent', 1, false]);
+  assert.deepEqual(world.socket.said.slice(3), ['ping', 'join']); // no word of an end: it may come back
+  await it.says({ ...SESSION, session: 's2' });
+  assert.deepEqual([it.state, it.feeds.length], ['negotiating', 1]);
+  world.peer.becomes('connected');
+  assert.deepEqual([it.state, it.feeds.length, world.peers[0].closed, world.peer.closed], ['playing', 2, true, false]);
+});
+
+scene('a path that comes back before the new one is there is taken back', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.pass(2_250);
+  await it.says({ ...SESSION, session: 's2' });
+  const [first, second] = world.peers;
+  await flows(it, world, 500, first);
+  assert.deepEqual([it.state, first.closed, second.closed], ['playing', false, true]);
+  assert.deepEqual([it.feeds.length, it.feeds[0] === it.feeds[1]], [2, true]);
+  assert.deepEqual(world.socket.sent.at(-1), { type: 'end', session: 's2', reason: '' });
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  assert.equal(it.state, 'reconnecting');
+});
+
+scene('signalling and media that fall silent together are mended together, in the same place', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  const [first] = world.sockets;
+  first.silent = true;
+  await world.pass(1_750);
+  assert.deepEqual([it.state, world.sockets.length], ['playing', 2]);
+  world.socket.welcomes();
+  await settled();
+  assert.deepEqual([it.state, it.reason, first.closed], ['reconnecting', 'media_silent', true]);
+  assert.deepEqual(world.socket.said, ['hello', 'resume', 'join']);
+  await it.says({ type: 'resumed', session: 's1' });
+  await it.says({ ...SESSION, session: 's2' });
+  world.peer.becomes('connected');
+  assert.deepEqual([it.state, world.peers[0].closed], ['playing', true]);
+});
+
+scene('a browser that says that its network is back is believed, and asked for nothing else', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.tells('online');
+  assert.equal(world.socket.said.at(-1), 'ping');
+  await world.pass(750);
+  assert.equal(it.state, 'reconnecting');
+  it.viewer.stop();
+  const { length } = world.socket.sent;
+  await world.tells('online');
+  assert.deepEqual([world.sockets.length, world.socket.sent.length], [1, length]);
+});
+
+scene('a page that has slept asks whether the server is there', async (it, world) => {
+  await it.play();
+  world.socket.silent = true;
+  world.now += 60_000;
+  await world.pass(1_000);
+  assert.ok(world.sockets.length > 1 || world.socket.said.includes('ping'));
+});
+
+scene('pictures that stop while reports come are no matter of the path', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  for (let n = 0; n < 20; n += 1) {
+    world.peer.packets += 1;
+    await world.pass(1_500);
+  }
+  assert.deepEqual([it.state, it.viewer.view.stalled, world.peers.length], ['playing', true, 1]);
+});
+
+scene('a silent path that the camera has ended is not waited for', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.pass(2_250);
+  await it.says({ type: 'end', session: 's1', reason: 'media_lost' });
+  assert.ok(world.peers[0].closed);
+  await it.says({ ...SESSION, session: 's2' });
+  assert.equal(it.feeds.length, 2);
+});
+
+scene('a silent path is watched for a while, not for ever', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  world.socket.silent = true;
+  await world.pass(2_250);
+  assert.equal(world.peers[0].closed, false);
+  await world.pass(15_000);
+  assert.ok(world.peers[0].closed);
+});
+
+scene('whoever was connected before waits 7 s for a path, not 15', async (it, world) => {
+  await it.play();
+  world.peer.becomes('failed');
+  await world.pass(0);
+  await it.says({ ...SESSION, session: 's2' });
+  await world.pass(6_900);
+  assert.equal(it.state, 'negotiating');
+  await world.pass(200);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'connect_timeout']);
+});
+
 scene('a camera that closes its transport is noticed without waiting', async (it, world) => {
   await it.play();
   const { transport } = world.peer.receivers[0];
@@ -191,7 +307,7 @@ scene('an unknown room is asked for again and again, each time on a new connecti
     world.socket.welcomes();
     assert.equal(it.reason, 'room_unknown');
   }
-  assert.ok(times[0] <= 1_010 && times.at(-1) > 3_700 && times.every((time) => time <= 5_010), String(times));
+  assert.ok(times[0] <= 1_010 && times.at(-1) > 2_990 && times.every((time) => time <= 4_010), String(times));
 });
 
 scene('a full room is asked for again when the server says so', async (it, world) => {

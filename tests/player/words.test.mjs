@@ -20,7 +20,7 @@ const SOURCES = [...section('### Codes of `source`').matchAll(/^\| `(\w+)` \| `(
 const NOT_OURS = new Set([
   'claim_invalid', 'origin_unknown', 'room_unavailable', 'superseded', 'session_unknown', 'too_many_candidates',
   'tls_not_configured', 'malformed', 'unknown_type', 'message_too_large', 'hello_first', 'hello_timeout', 'idle_timeout',
-  'too_slow', 'not_allowed', 'internal', 'too_many_rooms', 'claim_expired',
+  'too_slow', 'not_allowed', 'internal', 'too_many_rooms', 'claim_expired', 'relay_unavailable',
 ]);
 
 function assertSentence(text) {

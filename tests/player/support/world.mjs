@@ -2,7 +2,7 @@
 
 const REAL = new Map();
 const FAKED = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'WebSocket'];
-const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'MediaSource', 'location'];
+const PEERS = ['RTCPeerConnection', 'RTCRtpReceiver', 'MediaStream', 'MediaSource', 'location', 'fetch', 'addEventListener'];
 
 /** Installs itself in the global scope; call `restore` after each test. */
 export class World {
@@ -11,6 +11,11 @@ export class World {
   peers = [];
   codecs = [{ mimeType: 'video/H264' }, { mimeType: 'video/rtx' }, { mimeType: 'video/VP8' }];
   refusesCodecs = false;
+  /** Whether requests are answered, and how many there were. */
+  answers = true;
+  requests = 0;
+  /** What listens to the window. */
+  window = new EventTarget();
   #timers = new Map();
   #ids = 0;
   #dateNow = Date.now;
@@ -38,6 +43,8 @@ export class World {
       }
     };
     globalThis.location = { host: 'host' };
+    globalThis.fetch = (_url, { signal }) => this.#request(signal);
+    globalThis.addEventListener = (...listener) => this.window.addEventListener(...listener);
     globalThis.RTCRtpReceiver = { getCapabilities: () => ({ codecs: world.codecs }) };
     globalThis.MediaStream = class {
       tracks = [];
@@ -52,6 +59,19 @@ export class World {
       static isTypeSupported = () => true;
       readyState = 'closed';
     };
+  }
+
+  /** The browser says that something has changed. */
+  async tells(type) {
+    this.window.dispatchEvent(new Event(type));
+    await settled();
+  }
+
+  /** A network that is gone says nothing: only whoever asked gives it up. */
+  #request(signal) {
+    this.requests += 1;
+    if (this.answers) return Promise.resolve({});
+    return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   }
 
   restore() {
@@ -100,6 +120,8 @@ export async function settled() {
 }
 
 class Socket {
+  static count = 0;
+  connection = String((Socket.count += 1)).padStart(22, 'c');
   sent = [];
   closed = false;
   /** Answers no ping: a server that is gone without a word. */
@@ -130,7 +152,7 @@ class Socket {
 
   welcomes() {
     this.onopen?.();
-    this.says({ type: 'welcome', version: 1, server: 'fake', connection: 'c'.repeat(22), nonce: 'n'.repeat(22) });
+    this.says({ type: 'welcome', version: 1, server: 'fake', connection: this.connection, nonce: 'n'.repeat(22) });
   }
 
   breaks() {
@@ -144,6 +166,7 @@ class Peer {
   remote = [];
   closed = false;
   frames = 0;
+  packets = 0;
 
   constructor(configuration) {
     this.configuration = configuration;
@@ -193,8 +216,8 @@ class Peer {
   }
 
   async getStats() {
-    const video = { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: Date.now(), framesDecoded: this.frames };
-    return new Map([['v', video]]);
+    const counts = { framesDecoded: this.frames, packetsReceived: this.packets };
+    return new Map([['v', { id: 'v', type: 'inbound-rtp', kind: 'video', timestamp: Date.now(), ...counts }]]);
   }
 
   close() {
