@@ -6,7 +6,7 @@ import { TONES } from './icons.js';
 import { Screen } from './screen.js';
 import { dress } from './style.js';
 import { markup, one } from './template.js';
-import { describe, rows } from './words.js';
+import { describe, route, rows } from './words.js';
 
 /** @typedef {import('./view.js').View} View */
 /** @typedef {import('./words.js').Words} Words */
@@ -60,6 +60,10 @@ export class Stage {
 
   /** Tells the figures; null when there are none. @param {import('./stats.js').Figures | null} figures */
   measured(figures) {
+    const { short, long } = route(figures);
+    one(this.root, '.route').title = long;
+    one(this.root, '.route .short').textContent = short;
+    one(this.root, '.route .long').textContent = long;
     const cells = rows(figures).flatMap(([name, value]) => [cell('dt', name), cell('dd', value)]);
     one(this.root, '.panel dl').replaceChildren(...cells);
   }

@@ -157,7 +157,19 @@ button svg { display: block; width: 24px; height: 24px; }
   background: linear-gradient(transparent, rgb(5 9 14 / .82));
   transition: opacity .25s ease;
 }
-.gap { flex: 1; }
+.route {
+  flex: 1;
+  align-self: center;
+  overflow: hidden;
+  padding: 0 6px;
+  color: var(--soft);
+  font-size: 14px;
+  font-variant-numeric: tabular-nums;
+  text-align: right;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+.route .long { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } /* heard, not seen */
 .bar button {
   display: grid;
   place-items: center;

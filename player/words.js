@@ -216,7 +216,7 @@ const FIGURES = [
   ['Buffer', (f) => milliseconds(f.jitterBuffer ?? f.buffer)],
   ['Decoder', (f) => milliseconds(f.decode)],
   ['Delivery', (f) => DELIVERIES[f.leg]],
-  ['Path', (f) => f.path && `${f.path === 'direct' ? 'Direct' : 'Relayed'}${f.protocol ? ` over ${f.protocol}` : ''}`],
+  ['Path', (f) => pathOf(f)],
   ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
   ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],
   ['Video', (f) => given(f.videoBitrate, (n) => `${f.codec ?? ''} ${bits(n)}`.trim())],
@@ -226,6 +226,29 @@ const FIGURES = [
 ];
 
 const DELIVERIES = { rtp: 'WebRTC', fmp4: 'fMP4, as the camera made it' };
+
+const RELAYS = { ours: 'Relayed', theirs: 'Relayed for the camera', both: 'Relayed at both ends' };
+
+/** @param {Figures} figures */
+function pathOf({ path, relays, protocol, family }) {
+  if (!path) return null;
+  const over = [protocol && ` over ${protocol}`, family && ` (${family})`];
+  return [relays ? RELAYS[relays] : 'Direct', ...over].filter(Boolean).join('');
+}
+
+const ROUTES = {
+  direct: ['Direct', 'The picture comes straight from the camera'],
+  relayed: ['Relayed', 'No direct way was found: the picture takes one over a relay server'],
+};
+
+/** The way of the picture, in a word and in a sentence; empty when it is not known. @param {Figures | null} figures */
+export function route(figures) {
+  if (!figures?.path) return { short: '', long: '' };
+  const { path, protocol, family } = figures;
+  const [word, sentence] = ROUTES[path];
+  const over = [protocol, family].filter(Boolean).join(' and ');
+  return { short: [word, protocol].filter(Boolean).join(' · '), long: `${sentence}${over && `, over ${over}`}.` };
+}
 
 /** The statistics as rows of a table. @param {Figures | null} figures @returns {[string, string][]} */
 export function rows(figures) {

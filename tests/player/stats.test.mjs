@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { figures } from '../../player/stats.js';
+import { figures, signsOfLife } from '../../player/stats.js';
 import { FrameWatch } from '../../player/watch.js';
 
 /** What Chromium reports of a second of video and sound, less the fields that nobody asks for. */
@@ -55,6 +55,39 @@ test('a path through a relay at either end is told, with the protocol to our own
   assert.deepEqual([relayed.path, relayed.protocol], ['relayed', 'TLS']);
   const theirs = figures(null, after([CODEC, PAIR, TRANSPORT, LOCAL, { ...REMOTE, candidateType: 'relay' }]));
   assert.deepEqual([theirs.path, theirs.protocol], ['relayed', 'UDP']);
+  assert.deepEqual([relayed.relays, theirs.relays, figures(null, after()).relays], ['ours', 'theirs', null]);
+  const both = figures(null, after([CODEC, PAIR, TRANSPORT, ours, { ...REMOTE, candidateType: 'relay' }]));
+  assert.deepEqual([both.path, both.relays], ['relayed', 'both']);
+});
+
+test('an address that a check was seen from before it was told is known as a relay all the same', () => {
+  const seen = { ...REMOTE, candidateType: 'prflx', address: '203.0.113.9', port: 50_000 };
+  const told = { ...seen, id: 'R9', candidateType: 'relay' };
+  const path = (rest) => figures(null, after([CODEC, PAIR, TRANSPORT, LOCAL, seen, ...rest])).path;
+  assert.equal(path([]), 'direct');
+  assert.equal(path([told]), 'relayed');
+  assert.equal(path([{ ...told, port: 50_001 }]), 'direct');
+});
+
+test('the family is told where the browser shows an address', () => {
+  const family = (remote, local = {}) =>
+    figures(null, after([CODEC, PAIR, TRANSPORT, { ...LOCAL, ...local }, { ...REMOTE, ...remote }])).family;
+  assert.equal(family({ address: '192.0.2.1' }), 'IPv4');
+  assert.equal(family({ ip: '2001:db8::1' }), 'IPv6');
+  assert.equal(family({ address: '' }, { address: '2001:db8::2' }), 'IPv6');
+  assert.equal(family({ address: '5d1c.local' }), null);
+  assert.equal(family({}), null);
+});
+
+test('whatever arrives on the path in use is a sign of life, and nothing else is', () => {
+  const before = signsOfLife(BEFORE);
+  const grown = (id, facts) => signsOfLife(new Map([...BEFORE, [id, { ...BEFORE.get(id), ...facts }]]));
+  assert.ok(grown('A', { packetsReceived: 11 }) > before);
+  assert.ok(grown('T01', { packetsReceived: 1 }) > before);
+  assert.ok(grown('CP1', { responsesReceived: 1 }) > before);
+  assert.equal(grown('CP0', { responsesReceived: 9 }), before);
+  assert.equal(grown('CP1', { requestsSent: 9, bytesSent: 9 }), before);
+  assert.equal(signsOfLife(new Map()), 0);
 });
 
 test('Firefox marks the selected pair and has no transport', () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { refusal, STATES } from '../../player/machine.js';
-import { describe, rows } from '../../player/words.js';
+import { describe, route, rows } from '../../player/words.js';
 
 const PROTOCOL = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8');
 const VIEW = { state: 'playing', reason: null, source: null, picture: true, stalled: false, paused: false };
@@ -113,11 +113,28 @@ test('figures are told with units, and what is not known as a dash', () => {
   const told = Object.fromEntries(rows({
     width: 1280, height: 720, codec: 'H264', frames: 90, framesPerSecond: 29.97, dropped: 0, freezes: 1,
     videoBitrate: 2_050_000, audioBitrate: 64_000, loss: 0.0123, jitterBuffer: 0.0121, roundTrip: 0.0004,
-    leg: 'rtp', buffer: null, decode: 0.002, transit: 0.0143, path: 'relayed', protocol: 'TCP',
+    leg: 'rtp', buffer: null, decode: 0.002, transit: 0.0143, path: 'relayed', relays: 'ours', protocol: 'TCP', family: 'IPv6',
   }));
   assert.deepEqual(told, {
-    Delay: 'about 14 ms', Buffer: '12 ms', Decoder: '2 ms', Delivery: 'WebRTC', Path: 'Relayed over TCP', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    Delay: 'about 14 ms', Buffer: '12 ms', Decoder: '2 ms', Delivery: 'WebRTC', Path: 'Relayed over TCP (IPv6)', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
     Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
     Freezes: '1',
   });
+});
+
+test('the way of the picture is told in a word and in a sentence', () => {
+  const names = ['width', 'framesPerSecond', 'videoBitrate', 'audioBitrate', 'loss', 'jitterBuffer', 'buffer', 'roundTrip', 'decode', 'transit'];
+  const unknown = Object.fromEntries([...names, 'path', 'relays', 'protocol', 'family'].map((name) => [name, null]));
+  const way = (facts) => ({ leg: 'rtp', freezes: 0, ...unknown, ...facts });
+  const path = (facts) => Object.fromEntries(rows(way(facts))).Path;
+  assert.deepEqual(route(null), { short: '', long: '' });
+  assert.deepEqual(route(way({})), { short: '', long: '' });
+  const direct = { path: 'direct', protocol: 'UDP', family: 'IPv4' };
+  assert.deepEqual(route(way(direct)), { short: 'Direct · UDP', long: 'The picture comes straight from the camera, over UDP and IPv4.' });
+  assert.equal(path(direct), 'Direct over UDP (IPv4)');
+  const relayed = { path: 'relayed', protocol: 'TLS' };
+  assert.equal(route(way(relayed)).short, 'Relayed · TLS');
+  assertSentence(route(way(relayed)).long);
+  const told = ['ours', 'theirs', 'both'].map((relays) => path({ ...relayed, relays }));
+  assert.deepEqual(told, ['Relayed over TLS', 'Relayed for the camera over TLS', 'Relayed at both ends over TLS']);
 });
