@@ -17,7 +17,14 @@ from publisher.supervisor.broadcast import Broadcast
 from publisher.supervisor.room import Place, RoomKeeper
 from publisher.supervisor.viewers import Viewers
 from publisher.whip.endpoint import Endpoint
-from rendezvous.wire.messages import SENTENCE_LENGTH, Delivery, Message, Source, SourceState
+from rendezvous.wire.messages import (
+    SENTENCE_LENGTH,
+    Delivery,
+    IcePolicy,
+    Message,
+    Source,
+    SourceState,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +66,10 @@ class Camera:
         self._outlets = Outlets(source.name, transcode, self._live)
         self._timeline = Timeline()
         rtp, fmp4 = self._outlets.rtp, self._outlets.fmp4
-        self._viewers = Viewers(rtp, fmp4, self._send, most_viewers, self._doubt_server)
+        policy = place.room.ice_policy if place else IcePolicy.ALL
+        self._viewers = Viewers(
+            rtp, fmp4, self._send, most_viewers, self._doubt_server, policy=policy
+        )
         self._broadcast = Broadcast(endpoint, rtp) if endpoint else None
         self._source = Source(state=SourceState.STARTING, legs=_AAC_FIRST if aac_first else _RTP)
         self._room: RoomKeeper | None = None

@@ -16,7 +16,16 @@ from publisher.media.tracks import Tracks, tracks_of
 from publisher.rtc import sdp
 from publisher.rtc.peer import OfferRefusedError
 from publisher.supervisor.viewer import Leg, OnCandidate, Viewer
-from rendezvous.wire.messages import Candidate, End, EndReason, Message, Offer, Resume, Session
+from rendezvous.wire.messages import (
+    Candidate,
+    End,
+    EndReason,
+    IcePolicy,
+    Message,
+    Offer,
+    Resume,
+    Session,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +43,19 @@ class Viewers:
         send: Callable[[Message], bool | None],
         most: int,
         on_silence: Callable[[], None] = lambda: None,
+        *,
+        policy: IcePolicy = IcePolicy.ALL,
     ) -> None:
-        """``send`` returns False without a server; ``on_silence``: the network may be gone."""
+        """``send`` returns False without a server; ``on_silence``: the network may be gone.
+
+        ``policy`` is the camera's own: a server can be stricter, not less strict.
+        """
         self._rtp = rtp
         self._fmp4 = fmp4
         self._send = send
         self._most = most
         self._on_silence = on_silence
+        self._policy = policy
         self._viewers: dict[str, Viewer] = {}
         self._unsaid: deque[tuple[Session, End]] = deque(maxlen=MOST_UNSAID)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,7 +134,8 @@ class Viewers:
     def _make_leg(
         self, opening: Session, on_state: Callable[[str], None], on_candidate: OnCandidate | None
     ) -> Leg:
-        ice = (opening.ice_servers, opening.ice_policy, on_state)
+        policy = opening.ice_policy.stricter(self._policy)
+        ice = (opening.ice_servers, policy, on_state)
         if sdp.asks_for_channel(opening.sdp):
             return Fmp4Leg(self._fmp4, *ice, on_candidate=on_candidate)
         if self._rtp.media and (obstacle := self._rtp.media.obstacle):

@@ -8,7 +8,7 @@ import pytest
 
 from publisher.supervisor import viewers as module
 from publisher.supervisor.viewers import Viewers
-from rendezvous.wire.messages import End, EndReason, Message, Resume, Session
+from rendezvous.wire.messages import End, EndReason, IcePolicy, Message, Resume, Session
 from tests.support.waiting import until
 
 OUTLET = cast(Any, SimpleNamespace(media=None))
@@ -110,3 +110,17 @@ async def test_ways_that_began_at_an_address_which_is_gone_are_over(rig: Rig) ->
     rig.viewers.network_changed()
     assert rig.ends == [("a", EndReason.MEDIA_LOST)]
     await rig.close()
+
+
+@pytest.mark.parametrize("camera", IcePolicy)
+@pytest.mark.parametrize("server", IcePolicy)
+def test_a_hidden_camera_stays_hidden_whatever_a_server_says(
+    monkeypatch: pytest.MonkeyPatch, camera: IcePolicy, server: IcePolicy
+) -> None:
+    made: list[IcePolicy] = []
+    monkeypatch.setattr(module, "Fmp4Leg", lambda _, __, policy, *___, **____: made.append(policy))
+    viewers = Viewers(OUTLET, OUTLET, lambda _: True, 1, policy=camera)
+    offer = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+    opening = Session(session="s" * 22, secret="k" * 22, sdp=offer, ice_policy=server)
+    viewers._make_leg(opening, lambda _: None, None)
+    assert made == [IcePolicy.RELAY if "relay" in (camera, server) else IcePolicy.ALL]
