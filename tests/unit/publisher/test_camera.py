@@ -14,7 +14,7 @@ from publisher.media.format import B_FRAMES, Format
 from publisher.sources import reader
 from publisher.supervisor import camera as module
 from publisher.supervisor.camera import Camera
-from rendezvous.wire.messages import Source
+from rendezvous.wire.messages import IcePolicy, Source
 from tests.support.films import film
 
 MEDIA = film(seconds=0.1, size=(64, 48)).media
@@ -57,7 +57,7 @@ async def told(monkeypatch: pytest.MonkeyPatch, media: Format, *, aac_first: boo
     monkeypatch.setattr(module, "RoomKeeper", keeper)
     camera = Camera(
         SimpleNamespace(name="camera"),
-        object(),  # type: ignore[arg-type]
+        SimpleNamespace(room=SimpleNamespace(ice_policy=IcePolicy.ALL)),  # type: ignore[arg-type]
         None,
         most_viewers=1,
         keep_alive=True,
