@@ -42,8 +42,8 @@ class Pages:
 
     def __init__(self, root: Path, *, framed_by: Sequence[str] = ()) -> None:
         self._pages = dict(_read(root))
-        if index := self._pages.get("/index.html"):
-            self._pages["/"] = index
+        for path in [path for path in self._pages if path.endswith(".html")]:
+            self._pages[path.removesuffix("index.html").removesuffix(".html")] = self._pages[path]
         self._headers = _headers(framed_by)
 
     def respond(self, request: web.BaseRequest) -> web.Response:
