@@ -11,7 +11,7 @@ from rendezvous.wire.messages import IceServer
 Transport = Literal["udp", "tcp", "tls", "dtls"]
 
 _URL: Final = re.compile(
-    r"(?P<scheme>stuns?|turns?):(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:?\[\]]+))"
+    r"(?P<scheme>stuns?|turns?):(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:?\[\]\s]+))"
     r"(?::(?P<port>\d{1,5}))?(?:\?transport=(?P<transport>udp|tcp))?"
 )
 
