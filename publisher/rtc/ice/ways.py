@@ -8,6 +8,7 @@ all: a lost packet must not make a call go over TCP for good.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final, Generic, TypeVar
 
 from publisher.rtc.ice.urls import Server
@@ -68,7 +69,7 @@ class Ways(Generic[_T]):
             await self._stop()
 
     async def _try_all(self) -> None:
-        for way, following in zip(self._ways, [*self._ways[1:], None], strict=True):
+        for way, following in zip_longest(self._ways, self._ways[1:]):
             if self._best:
                 break
             self._running[asyncio.ensure_future(self._attempt(way))] = way
