@@ -157,18 +157,17 @@ button svg { display: block; width: 24px; height: 24px; }
   background: linear-gradient(transparent, rgb(5 9 14 / .82));
   transition: opacity .25s ease;
 }
+.gap { flex: 1; }
 .route {
-  flex: 1;
   align-self: center;
-  overflow: hidden;
-  padding: 0 6px;
-  color: var(--soft);
+  padding: 4px 10px;
+  border-radius: 10px;
+  background: rgb(8 13 20 / .6);
   font-size: 14px;
-  font-variant-numeric: tabular-nums;
-  text-align: right;
-  text-overflow: ellipsis;
-  white-space: nowrap;
+  line-height: 1.25;
+  text-align: center;
 }
+.route:has(.short:empty) { display: none; }
 .route .long { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); } /* heard, not seen */
 .bar button {
   display: grid;
@@ -229,14 +228,16 @@ button svg { display: block; width: 24px; height: 24px; }
 .panel dd { text-align: right; font-weight: 550; }
 
 @container (max-width: 520px) {
-  .stage { min-height: 320px; }
+  .stage { min-height: 330px; }
   .scene { padding: 50px 12px 62px; }
   .porthole { max-height: 96px; }
   .chip { top: 10px; left: 10px; }
   .detail { font-size: 14px; line-height: 1.4; }
   .has-picture .message, .has-still .message, [data-tone="error"] .message { padding: 12px 14px; }
-  .panel { top: 54px; right: 10px; width: calc(100% - 20px); max-height: calc(100% - 54px - 62px); padding: 6px 14px; font-size: 13px; line-height: 1.44; }
+  .panel { top: 54px; right: 10px; width: calc(100% - 20px); max-height: calc(100% - 54px - 62px); padding: 4px 14px; font-size: 13px; line-height: 1.28; }
   .panel dl { gap: 0 16px; }
+  .bar { gap: 4px; }
+  .route { padding: 4px; font-size: 13px; white-space: nowrap; }
 }
 
 @media (prefers-reduced-motion: reduce) {
@@ -255,7 +256,7 @@ button svg { display: block; width: 24px; height: 24px; }
 @keyframes pulse { from { opacity: .9; transform: scale(.6); } 70%, to { opacity: .15; transform: scale(1.1); } }
 @media (forced-colors: active) {
   /* The system's colours replace ours, but not our transparency: nothing may shine through. */
-  .chip, .message.said, .panel { border: 1px solid CanvasText; background: Canvas !important; }
+  .chip, .message.said, .panel, .route { border: 1px solid CanvasText; background: Canvas !important; }
   .message.said { padding: 12px 14px; border-radius: 14px; }
   .bar button, .call { border: 1px solid ButtonText; background: ButtonFace !important; transition: none; }
   .bar button[aria-pressed="true"] { background: Highlight !important; color: HighlightText; forced-color-adjust: none; }

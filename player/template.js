@@ -21,6 +21,7 @@ const HTML = `
     </div>
     <div class="bar" part="bar">
       ${button('mute', 'Sound on', 'M')}
+      <span class="gap"></span>
       <span class="route" part="route"><span class="short" aria-hidden="true"></span><span class="long"></span></span>
       ${button('statistics', 'Statistics', 'S')}
       ${button('pip', 'Picture in picture', 'P')}

@@ -151,9 +151,12 @@ const WAITING_AFTER = new Set(['camera_stopped', 'camera_gone']);
 /** @type {Text} */
 const CONNECTING = ['Connecting to the camera', 'Looking for the shortest way between it and this browser.'];
 
-/** @param {Seen} seen */
-const ofStart = ({ source }) =>
-  source?.state === 'starting' ? say('busy', 'Starting', STARTING) : say('busy', 'Connecting', CONNECTING);
+/** Whoever has lost a picture is told why until there is another one. @param {Seen} seen */
+function ofStart(seen) {
+  if (seen.source?.state === 'starting') return say('busy', 'Starting', STARTING);
+  const lost = seen.reason !== null && Object.hasOwn(LOSSES, seen.reason.code);
+  return lost ? say('warning', 'Reconnecting', ofLoss(seen)) : say('busy', 'Connecting', CONNECTING);
+}
 
 /** @type {Text} */
 const STARTING = ['The camera is starting', 'It has not shown yet what it sends. The picture comes by itself.'];
@@ -227,13 +230,12 @@ const FIGURES = [
 
 const DELIVERIES = { rtp: 'WebRTC', fmp4: 'fMP4, as the camera made it' };
 
-const RELAYS = { ours: 'Relayed', theirs: 'Relayed for the camera', both: 'Relayed at both ends' };
+const RELAYS = { ours: 'Relayed', theirs: 'Camera’s relay', both: 'Two relays' };
 
 /** @param {Figures} figures */
 function pathOf({ path, relays, protocol, family }) {
   if (!path) return null;
-  const over = [protocol && ` over ${protocol}`, family && ` (${family})`];
-  return [relays ? RELAYS[relays] : 'Direct', ...over].filter(Boolean).join('');
+  return [relays ? RELAYS[relays] : 'Direct', protocol, family].filter(Boolean).join(' · ');
 }
 
 const ROUTES = {

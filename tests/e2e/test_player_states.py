@@ -320,7 +320,7 @@ async def test_keys_and_the_big_button_work(page: Page, rendezvous: ScriptedRend
     await page.keyboard.press("s")
     panel = page.get_by_role("region", name="Statistics")
     await expect(panel).to_contain_text("640 × 360")
-    await expect(panel).to_contain_text("Direct over UDP")
+    await expect(panel).to_contain_text("Direct · UDP")
     await page.evaluate(f"{PLAYER}.stop()")
     await expect(panel).to_contain_text("Picture–")
     await page.evaluate(f"{PLAYER}.start()")

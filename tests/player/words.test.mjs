@@ -99,7 +99,14 @@ test('a camera that has not shown what it sends is said to be starting, whatever
   const source = { state: 'starting', code: null, message: '', tracks: [], legs: ['rtp'] };
   const seen = { ...VIEW, state: 'negotiating', picture: false, reason: { code: 'media_lost', message: '' } };
   assert.equal(describe({ ...seen, source }).title, 'The camera is starting');
-  assert.equal(describe({ ...seen, source: { ...source, state: 'live' } }).chip, 'Connecting');
+  assert.equal(describe({ ...seen, reason: null, source: { ...source, state: 'live' } }).chip, 'Connecting');
+});
+
+test('whoever lost a picture is told why until there is another one', () => {
+  for (const state of ['reconnecting', 'negotiating']) {
+    const words = describe({ ...VIEW, state, picture: false, reason: { code: 'media_silent', message: '' } });
+    assert.deepEqual([words.chip, words.title], ['Reconnecting', 'The connection to the camera was interrupted'], state);
+  }
 });
 
 test('a connection without pictures is not called live', () => {
@@ -116,7 +123,7 @@ test('figures are told with units, and what is not known as a dash', () => {
     leg: 'rtp', buffer: null, decode: 0.002, transit: 0.0143, path: 'relayed', relays: 'ours', protocol: 'TCP', family: 'IPv6',
   }));
   assert.deepEqual(told, {
-    Delay: 'about 14 ms', Buffer: '12 ms', Decoder: '2 ms', Delivery: 'WebRTC', Path: 'Relayed over TCP (IPv6)', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
+    Delay: 'about 14 ms', Buffer: '12 ms', Decoder: '2 ms', Delivery: 'WebRTC', Path: 'Relayed · TCP · IPv6', Picture: '1280 × 720', 'Frame rate': '30 frames/s',
     Video: 'H264 2.0 Mbit/s', Sound: '64 kbit/s', 'Packet loss': '1.2 %', 'Round trip': 'under 1 ms',
     Freezes: '1',
   });
@@ -131,10 +138,10 @@ test('the way of the picture is told in a word and in a sentence', () => {
   assert.deepEqual(route(way({})), { short: '', long: '' });
   const direct = { path: 'direct', protocol: 'UDP', family: 'IPv4' };
   assert.deepEqual(route(way(direct)), { short: 'Direct · UDP', long: 'The picture comes straight from the camera, over UDP and IPv4.' });
-  assert.equal(path(direct), 'Direct over UDP (IPv4)');
+  assert.equal(path(direct), 'Direct · UDP · IPv4');
   const relayed = { path: 'relayed', protocol: 'TLS' };
   assert.equal(route(way(relayed)).short, 'Relayed · TLS');
   assertSentence(route(way(relayed)).long);
   const told = ['ours', 'theirs', 'both'].map((relays) => path({ ...relayed, relays }));
-  assert.deepEqual(told, ['Relayed over TLS', 'Relayed for the camera over TLS', 'Relayed at both ends over TLS']);
+  assert.deepEqual(told, ['Relayed · TLS', 'Camera’s relay · TLS', 'Two relays · TLS']);
 });
