@@ -27,7 +27,7 @@ _BUFFER_BYTES: Final = 256 * 1024
 class Listener(Protocol):
     """Who owns the agent."""
 
-    def gathered(self, candidate: LocalCandidate | None) -> None:
+    def gathered(self, candidate: LocalCandidate | None, /) -> None:
         """A server has helped to find a candidate; None: there are no more."""
 
     def heard(self) -> None:
