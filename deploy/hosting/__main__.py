@@ -164,6 +164,7 @@ def _run(on: Machine, of: Choices, coturn: str, rendezvous: str = "") -> None:
     if of.shared:
         services["haproxy"] = "reload-or-restart"
     for name, verb in services.items():
+        on.service("unmask", name)  # `make test` masks what it runs itself
         on.service("enable", name)
         on.service(verb, name)
     for line in _checks(of):

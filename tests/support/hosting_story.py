@@ -42,8 +42,6 @@ def make_machine(turn_address: str) -> None:
     _run("cp", "-a", "/etc", "/run/etc")
     _run("mount", "--bind", "/run/etc", "/etc")
     _shadow(Path("/opt"))
-    for service in ("coturn", "haproxy"):  # deploy/setup has masked them on this machine
-        Path(f"/etc/systemd/system/{service}.service").unlink(missing_ok=True)
     for file in ("turnserver.conf", "haproxy/haproxy.cfg"):
         Path("/etc", file).write_text("# as the package brings it\n")
     _run("ip", "link", "set", "lo", "up")

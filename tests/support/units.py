@@ -158,7 +158,10 @@ def _read(name: str) -> Lines:
 def main(verb: str, name: str = "") -> None:
     """As systemctl does it."""
     _RUN.mkdir(exist_ok=True)
-    if verb == "daemon-reload":
+    mask = _PLACES[0] / f"{name}.service"
+    if verb == "unmask" and mask.is_symlink():
+        mask.unlink()
+    if verb in ("daemon-reload", "unmask"):
         return
     unit = Unit(name)
     if verb in ("stop", "restart") or (verb == "reload-or-restart" and not unit.reloads):

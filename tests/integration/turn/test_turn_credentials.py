@@ -1,13 +1,17 @@
-"""What the rendezvous signs opens the relay, and nothing else does (coturn itself answers)."""
+"""What the rendezvous signs opens the relay, and nothing else does: coturn itself answers."""
 
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.support.coturn import CONFIGURATION, Coturn, running_coturn
+from tests.support.peers import Key, claim, connect, joined
+from tests.support.server import Running, running_server
 from tests.support.turn_client import RefusedError, turn_client
 from tests.support.waiting import until
 
@@ -92,3 +96,44 @@ def test_one_room_cannot_take_the_relays_of_all() -> None:
             clients.enter_context(client).allocate()
         assert _refusal(server, *server.user(room="greedy", ttl=900)) == _QUOTA_REACHED
         assert _refusal(server, *server.user(room="modest")) == 0
+
+
+async def test_a_secret_is_rotated_and_no_viewer_notices(tmp_path: Path) -> None:
+    """First coturn, then the rendezvous; the former secret goes when its credentials are over."""
+    file = tmp_path / "secret"
+    file.write_text("former\n")
+    with running_coturn(secrets=("former",)) as turn:
+        async with (
+            running_server(turn=(turn.url(),), turn_secret_file=file) as running,
+            handing_out(running) as hand_out,
+        ):
+            before = await hand_out()
+            assert _refusal(turn, *before) == 0
+            _restart(turn, "former", "newer")
+            assert _refusal(turn, *before) == 0
+            file.write_text("newer\nformer\n")
+            running.server.reload()
+            after = await hand_out()
+            assert [_refusal(turn, *user) for user in (before, after)] == [0, 0]
+            _restart(turn, "newer")
+            assert [_refusal(turn, *user) for user in (before, after)] == [_UNAUTHORIZED, 0]
+
+
+def _restart(turn: Coturn, *secrets: str) -> None:
+    turn.stop()
+    turn.secrets = secrets
+    turn.start()
+
+
+@asynccontextmanager
+async def handing_out(running: Running) -> AsyncIterator[Callable[[], Awaitable[tuple[str, str]]]]:
+    """Gives the TURN credentials of one more viewer at each call."""
+    async with connect(running.host, running.port) as camera:
+        await claim(camera, Key(), "MyRoom")
+
+        async def hand_out() -> tuple[str, str]:
+            async with connect(running.host, running.port) as viewer:
+                (server,) = (await joined(viewer, "MyRoom")).ice_servers
+                return server.username or "", server.credential or ""
+
+        yield hand_out
