@@ -55,7 +55,8 @@ examples:
 
 Every option is also an environment variable (RENDEZVOUS_PUBLIC_ORIGIN, several values separated
 by spaces) and a key of the TOML file (public_origin = ["…"]). Flags win over the environment, the
-environment wins over the file.
+environment wins over the file. More TURN servers, of other regions or providers, are [[region]]
+tables of the file; deploy/rendezvous.toml has one.
 """
 
 

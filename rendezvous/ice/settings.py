@@ -35,8 +35,8 @@ class RegionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     turn_secret_file: Annotated[
         Path | None,
         option(
-            "a file with that secret: the first line signs, later lines are older ones; read "
-            "again on SIGHUP",
+            "a file with the secret that is shared with the TURN servers: its first line signs, "
+            "later ones are older; read again on SIGHUP",
             metavar="FILE",
         ),
     ] = None
@@ -48,7 +48,12 @@ class RegionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Secret | None, option("its password there", on_command_line=False)
     ] = None
     turn_credential_file: Annotated[
-        Path | None, option("a file with that password, in its first line", metavar="FILE")
+        Path | None,
+        option(
+            "instead of a secret: a file with the password at a TURN provider, in its first line; "
+            "RENDEZVOUS_TURN_USERNAME says whose",
+            metavar="FILE",
+        ),
     ] = None
 
 
