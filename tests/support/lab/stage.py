@@ -60,7 +60,7 @@ def turn_server(lab: Lab, folder: Path, name: str = "turn") -> Iterator[Coturn]:
         wrap=host.prefix,
         ready=lambda: _listens(host, TURN_PORT),
     )
-    write_certificate(server.certificate, f"{name}.lab")
+    write_certificate(server.certificate, (f"{name}.lab",))
     server.start()
     try:
         yield server

@@ -22,11 +22,20 @@ def is_direct(camera: Access, viewer: Access) -> bool:
 
 def is_direct_in_silence(camera: Access, viewer: Access) -> bool:
     """The same when neither STUN nor TURN says anything: the camera must be open to strangers."""
-    if not (camera.rules.udp and viewer.rules.udp):
+    if not (camera.rules.udp and viewer.rules.udp and names_itself(viewer)):
         return False
     common_v4 = camera.v4 and viewer.v4 and not camera.nats
     common_v6 = camera.v6 and viewer.v6
     return camera.filtering is None and (common_v4 or common_v6)
+
+
+def names_itself(viewer: Access) -> bool:
+    """Whether a hidden address is an address at all: one without a name (mDNS) is not used.
+
+    Chromium on Linux announces names over IPv4 only: it binds to ff02::fb without saying on which
+    device, which is EINVAL. Without IPv4 it has no address before a STUN server tells it one.
+    """
+    return viewer.v4
 
 
 def _reaches(one: Access, other: Access) -> bool:
