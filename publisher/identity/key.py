@@ -99,6 +99,7 @@ class CameraKey:
         verifier: str | None,
         source: Source,
         ice_policy: IcePolicy = IcePolicy.ALL,
+        instance: str | None = None,
     ) -> Claim:
         """The signed claim of a room on the connection that the welcome came from."""
         text = identity.claim_text(
@@ -120,6 +121,7 @@ class CameraKey:
             chain=self.chain,
             source=source,
             ice_policy=ice_policy,
+            instance=instance,
         )
 
 

@@ -1,7 +1,9 @@
 """The opening of a camera's conversation: hello, claim, claimed."""
 
 import asyncio
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -36,6 +38,8 @@ class Room:
     label: str
     secret: str | None  # None: public
     ice_policy: IcePolicy = IcePolicy.ALL
+    instance: str = field(default_factory=partial(secrets.token_urlsafe, 16), compare=False)
+    """Tells this process from another one with the same key; a claim that it repeats is no turn."""
 
     @property
     def verifier(self) -> str | None:
@@ -89,6 +93,7 @@ def _signed(
         verifier=room.verifier,
         source=source,
         ice_policy=room.ice_policy,
+        instance=room.instance,
     )
 
 

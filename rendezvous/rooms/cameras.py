@@ -39,6 +39,7 @@ def claim(book: Book, peer: Peer, message: Claim) -> None:
     except RefusalError as refusal:
         book.refuse(peer, refusal.code, str(refusal))
         return
+    peer.instance = message.instance
     permitted = _permitted(book, RoomId(message.room), owner)
     if permitted and (pause := takeovers.pause(book, peer, RoomId(message.room))):
         book.refuse(peer, ErrorCode.SUPERSEDED, takeovers.IN_TURNS, retry_after=pause)
@@ -91,7 +92,7 @@ def stale(book: Book, fact: RoomClaimed) -> bool:
 def _supersede(book: Book, peer: Peer, room_id: RoomId) -> None:
     room = book.rooms.get(room_id)
     if room is not None and room.camera not in (None, peer.id):
-        superseded(book, room)
+        superseded(book, room, by=peer)
 
 
 def _end_another_s(book: Book, room_id: RoomId, owner: Owner) -> None:
@@ -102,11 +103,11 @@ def _end_another_s(book: Book, room_id: RoomId, owner: Owner) -> None:
             conversations.happen(book, Happening(session, Event.DEADLINE))
 
 
-def superseded(book: Book, room: Room) -> None:
+def superseded(book: Book, room: Room, by: Peer | None = None) -> None:
     """Another claim holds the room now: the camera's connection here goes."""
     if room.camera is not None:
         earlier = book.peers[room.camera]
-        takeovers.count(book, room, earlier)
+        takeovers.count(book, room, earlier, by)
         book.refuse(earlier, ErrorCode.SUPERSEDED, CLAIMED_ELSEWHERE)
         gone(book, earlier, released=False)
         book.close(earlier)

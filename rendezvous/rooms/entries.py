@@ -45,6 +45,8 @@ class Peer:
     """Its socket is at another node."""
     away: Away | None = None
     """Its place is at another node."""
+    instance: str | None = None
+    """Of the process that claimed, as a camera says."""
     challenged_at: float | None = None
     """When a camera was asked to claim again, and has not."""
     held: set[ResumeKey] = field(default_factory=set)

@@ -246,6 +246,7 @@ class Claim(Message, frozen=True, tag="claim"):
     chain: Annotated[tuple[Predecessor, ...], Meta(max_length=ROTATIONS)] = ()  # the first first
     source: Source = Source(state=SourceState.STARTING)
     ice_policy: IcePolicy = IcePolicy.ALL  # relay: no address of either side reaches the other
+    instance: Id128 | None = None  # of the publisher's process: it is no rival of itself
 
 
 class Claimed(Message, frozen=True, tag="claimed", omit_defaults=False):

@@ -258,6 +258,7 @@ def signed_claim(
     secret: str | None = VIEWER_SECRET,
     source: Source = LIVE,
     ice_policy: IcePolicy = IcePolicy.ALL,
+    instance: str | None = None,
 ) -> Claim:
     """A claim in order; ``secret`` None makes the room public."""
     verifier = None if secret is None else identity.viewer_verifier(room, secret)
@@ -280,6 +281,7 @@ def signed_claim(
         chain=key.chain,
         source=source,
         ice_policy=ice_policy,
+        instance=instance,
     )
 
 

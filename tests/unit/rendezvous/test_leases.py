@@ -157,6 +157,15 @@ def test_two_daemons_with_one_key_are_slowed_down_more_and_more(scene: Scene) ->
     assert waits == [10.0, 20.0]
 
 
+def test_a_camera_whose_address_changes_often_takes_turns_with_nobody(scene: Scene) -> None:
+    """One process is no rival of itself; another one with the same key still is."""
+    for _ in range(20):
+        scene.camera(ROOM, KEY, instance="a" * 22).hears_only(Claimed)
+        scene.passes(2)
+    rivals = [scene.camera(ROOM, KEY, instance=name * 22) for name in "bababa"]
+    assert any(isinstance(heard, Error) for rival in rivals for heard in rival.hears())
+
+
 def test_a_camera_that_is_perhaps_half_open_is_replaced_at_once(scene: Scene) -> None:
     """However often: who was not heard for a while may be gone."""
     for _ in range(10):
