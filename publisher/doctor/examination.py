@@ -42,7 +42,8 @@ class Trust:
 async def examine(settings: Settings, trust: Trust, report: Report, *, seconds: float) -> None:
     """All of it; each camera is watched for ``seconds`` at the most."""
     report.begin("This machine")
-    report.add(*local.examine(alone=_alone(settings)))
+    viewers = sum(chosen.viewers for chosen in settings.cameras)
+    report.add(*local.examine(settings.network, viewers, alone=_alone(settings)))
     if any(map(settings.has_room, settings.cameras)):
         await _examine_rooms(settings, trust, report)
     for chosen in settings.cameras:
@@ -58,7 +59,7 @@ def _alone(settings: Settings) -> bool:
 
 async def _examine_rooms(settings: Settings, trust: Trust, report: Report) -> None:
     report.begin(f"Identity  {settings.state_directory}")
-    key = keys.examine(settings, report)
+    identity = keys.examine(settings, report)
     reached = [
         server
         for address in settings.addresses
@@ -66,7 +67,7 @@ async def _examine_rooms(settings: Settings, trust: Trust, report: Report) -> No
     ]
     admitted: Joined | None = None
     for chosen in filter(settings.has_room, settings.cameras) if reached else ():
-        claimant = keys.claimant(settings, chosen, key)
+        claimant = keys.claimant(chosen, identity)
         report.begin(f"Room  {_name(chosen, claimant)}")
         admitted = await room.examine(reached[0], claimant, report) or admitted
     if admitted:

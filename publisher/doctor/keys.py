@@ -1,13 +1,17 @@
 """The camera's key and its viewers' secrets: are they there, whole, and nobody else's?"""
 
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_bytes
+from typing import Final
 
 from publisher.identity import CameraKey, IdentityError, Keyring
 from publisher.settings import CameraSettings, Settings
 from publisher.signalling.claiming import Room
-from rendezvous.probes.findings import Report, note, of_error, warning, well
+from rendezvous.probes.findings import Finding, Report, fault, note, of_error, warning, well
 from rendezvous.wire.identity import encode
+
+_NOT_STARTED: Final = "The camera does not start: nobody can watch."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,45 +23,66 @@ class Claimant:
     stand_in: bool = False
 
 
-def examine(settings: Settings, report: Report) -> CameraKey | None:
-    """The camera's key, if there is one; nothing is made."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What this device keeps, as far as it was made: its key, and viewer secrets by room."""
+
+    key: CameraKey | None = None
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+def examine(settings: Settings, report: Report) -> Identity:
+    """What is kept, and whether others can read it; nothing is made."""
     keyring = Keyring(settings.state_directory)
     try:
-        key = keyring.existing_key()
+        found = Identity(keyring.existing_key(), keyring.viewer_secrets())
+        exposed = keyring.exposed()
     except IdentityError as error:
-        missing = error.code == "key_missing"
-        report.add(
-            note(error.code, error.sentence, "", "publisher start makes one.")
-            if missing
-            else of_error(error, "The camera does not start: nobody can watch.")
-        )
-        return None
-    report.add(well("key", f"The camera is key:{key.owner}."))
-    for file in keyring.exposed():
-        report.add(
-            warning(
-                "key_exposed",
-                f"{file} can be read by other users of this machine.",
-                "Whoever has it is the camera, or sees it.",
-                f"chmod 600 {file}",
-            )
-        )
-    return key
+        report.add(_not_there(error))
+        return Identity()
+    except OSError as error:
+        report.add(_unreadable(settings, error))
+        return Identity()
+    if found.key:
+        report.add(well("key", f"The camera is key:{found.key.owner}."))
+    report.add(*map(_exposed, exposed))
+    return found
 
 
-def claimant(settings: Settings, camera: CameraSettings, key: CameraKey | None) -> Claimant:
+def _not_there(error: IdentityError) -> Finding:
+    if error.code == "key_missing":
+        return note(error.code, error.sentence, "", "publisher start makes one.")
+    return of_error(error, _NOT_STARTED)
+
+
+def _unreadable(settings: Settings, error: OSError) -> Finding:
+    return fault(
+        "state_unusable",
+        f"Cannot use {error.filename or settings.state_directory}: {error.strerror}.",
+        _NOT_STARTED,
+        "Run the doctor as the camera's user, or mend the permissions.",
+    )
+
+
+def _exposed(file: Path) -> Finding:
+    return warning(
+        "key_exposed",
+        f"{file} can be read by other users of this machine.",
+        "Whoever has it is the camera, or sees it.",
+        f"chmod 600 {file}",
+    )
+
+
+def claimant(camera: CameraSettings, identity: Identity) -> Claimant:
     """For one camera; a stand-in where the key or the viewer secret was not made yet.
 
     A camera whose secret file is gone may run with the secret that it had: its room is left alone.
     """
-    if key is not None:
+    if (key := identity.key) is not None:
         name = camera.room or key.room(camera.label)
-        label = "" if camera.room else camera.label
-        kept = Keyring(settings.state_directory).viewer_secrets().get(name)
-        secret = None if camera.public else kept
+        secret = None if camera.public else identity.secrets.get(name)
         if camera.public or secret is not None:
+            label = "" if camera.room else camera.label
             return Claimant(key, Room(name, label, secret, camera.ice_policy))
     passing = CameraKey.generate()
-    return Claimant(
-        passing, Room(passing.room(), "", encode(secrets.token_bytes(16))), stand_in=True
-    )
+    return Claimant(passing, Room(passing.room(), "", encode(token_bytes(16))), stand_in=True)

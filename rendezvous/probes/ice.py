@@ -22,16 +22,18 @@ async def examine(
     *,
     second_look: Callable[[Outcome], Awaitable[Outcome]] = _as_it_is,
 ) -> list[Outcome]:
-    """Asks each in its turn, reports, and says what the whole means for viewers.
+    """Asks all, reports in their order, and says what the whole means for viewers.
 
     ``second_look`` is for who knows more of the servers than their users do.
     """
     outcomes = []
-    for server in chosen:
-        report.begin(f"{'TURN' if server.relays else 'STUN'}  {server.url}")
-        outcome = await second_look(await ask(server, tls))
-        report.add(*outcome.findings)
-        outcomes.append(outcome)
+    async with asyncio.TaskGroup() as group:  # at once: a silent one takes seconds
+        asked = [group.create_task(ask(server, tls)) for server in chosen]
+        for server, answer in zip(chosen, asked, strict=True):
+            report.begin(f"{'TURN' if server.relays else 'STUN'}  {server.url}")
+            outcome = await second_look(await answer)
+            report.add(*outcome.findings)
+            outcomes.append(outcome)
     report.begin("NAT and UDP")
     report.add(*await _nat(outcomes), *judge(outcomes))
     return outcomes

@@ -1,12 +1,13 @@
 """A relayed address at a TURN server (RFC 8656), for as long as a probe needs one."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from rendezvous.probes import stun
-from rendezvous.probes.channels import Channel
+from rendezvous.probes.channels import Channel, SilentError
 from rendezvous.probes.stun import Address, Attribute, Kind, Message, Method
 
 UNAUTHORIZED: Final = 401
@@ -115,4 +116,6 @@ async def allocated(channel: Channel, credentials: Credentials) -> AsyncIterator
     try:
         yield allocation
     finally:
-        await allocation.release()
+        # What it was made for is done; if the server keeps it, it is over in ten minutes.
+        with contextlib.suppress(RefusedError, SilentError):
+            await allocation.release()

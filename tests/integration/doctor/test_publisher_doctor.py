@@ -275,6 +275,18 @@ async def test_a_key_that_others_can_read(state: Path) -> None:
     assert report.codes["key_exposed"] == "warning"
 
 
+async def test_a_state_directory_that_is_a_file(state: Path) -> None:
+    report = await examine(state / "camera.key", f"127.0.0.1:{free_port()}")
+    assert "state_unusable" in report.faults
+
+
+async def test_media_ports_that_somebody_else_has(state: Path) -> None:
+    with silent_udp() as port:
+        words = ("--udp-ports", f"{port}-{port}", "--interfaces", "lo")
+        report = await examine(state, f"127.0.0.1:{free_port()}", *words)
+    assert {"udp_ports_taken", "udp_ports_few"} & report.wrong
+
+
 async def test_wrong_settings_are_a_finding(state: Path) -> None:
     report = await examine(state, "127.0.0.1", "--room", "no spaces")
     assert report.faults == {"room_malformed"}

@@ -198,6 +198,13 @@ def test_a_device_without_a_way_out_is_alone() -> None:
     assert not codes([local.judge_networks([], alone=True)])
 
 
+def test_ports_and_interfaces_for_media_have_to_be_there() -> None:
+    assert codes([local.judge_media([])]) == {"no_media_address"}
+    assert codes([local.judge_ports(0, 20)]) == {"udp_ports_taken"}
+    assert codes([local.judge_ports(5, 20)]) == {"udp_ports_few"}
+    assert not codes([local.judge_ports(20, 20)])
+
+
 # ── the report ───────────────────────────────────────────────────────────────────────────────
 
 
