@@ -87,6 +87,7 @@ class Viewer:
         self._on_silence = on_silence
         self._suspected = False
         self._mailbox: asyncio.Queue[Item] = asyncio.Queue(MAILBOX_ITEMS)
+        self._trickles = opening.trickle
         self._leg = make_leg(opening, self.put, self._trickle if opening.trickle else None)
         self._started = _now()
         self._connected = False
@@ -169,6 +170,8 @@ class Viewer:
             self.end(EndReason.OFFER_REFUSED, str(error))
             return
         self._send(Answer(session=self.session, sdp=answer))
+        if not self._trickles:  # all are in the answer
+            self._trickle(None)
 
     def _trickle(self, candidate: IceCandidate | None) -> None:
         if self._reason is None:

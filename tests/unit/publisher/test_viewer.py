@@ -107,13 +107,16 @@ async def test_an_offer_is_answered_and_candidates_go_both_ways(rig: Rig) -> Non
     assert rig.leg.closed
 
 
-async def test_a_viewer_that_cannot_trickle_is_told_no_candidate_afterwards() -> None:
-    """RFC 8838 §3: its leg has nobody to tell, so the answer must hold them all."""
+async def test_a_viewer_that_cannot_trickle_is_told_that_the_answer_has_all_candidates() -> None:
+    """RFC 8838 §3: its leg has nobody to tell, so the answer must hold them."""
     rig = Rig(msgspec.structs.replace(OPENING, trickle=False))
     rig.viewer.put(End(session=ID, reason="left"))
     assert await rig.run() == "left"
     assert rig.on_candidate is None
-    assert rig.sent == [Answer(session=ID, sdp="answer to offer")]
+    assert rig.sent == [
+        Answer(session=ID, sdp="answer to offer"),
+        Candidate(session=ID, candidate=None),
+    ]
 
 
 async def test_a_later_offer_renegotiates(rig: Rig) -> None:
