@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -21,7 +20,6 @@ from rendezvous.wire.messages import IceServer
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 0.8  # of a description that must hold all candidates
-_BUFFER_BYTES: Final = 256 * 1024
 
 
 class Listener(Protocol):
@@ -111,8 +109,6 @@ class Agent(Checks):
                 self._add_host(protocol, rank)
 
     def _add_host(self, protocol: StunProtocol, rank: int) -> None:
-        bound: socket.socket = protocol.transport.get_extra_info("socket")
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         address = protocol.transport.get_extra_info("sockname")
         protocol.local_candidate = candidates.host(address[:2], rank)
         self.hosts.append(protocol)

@@ -5,6 +5,7 @@ import errno
 import fnmatch
 import random
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import ifaddr
 
+_BUFFER_BYTES: Final = 256 * 1024
 MOST: Final = 16  # addresses; each costs a socket for every viewer
 _LOOPBACK: Final = frozenset(("127.0.0.1", "::1"))
 # Bridges of containers and virtual machines: viewers are hardly ever there.
@@ -95,14 +97,32 @@ def _is_virtual(interface: str) -> bool:
 async def bind(factory: Callable[[], Any], address: str, ports: range | None) -> Any:
     """A protocol with a UDP socket at the address, and at a port of the range; raises OSError."""
     loop = asyncio.get_running_loop()
+    _, protocol = await loop.create_datagram_endpoint(factory, sock=_bound(address, ports))
+    return protocol
+
+
+def _bound(address: str, ports: range | None) -> socket.socket:
+    # Event loops bind as well, but uvloop keeps the socket when that fails.
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        _bind(made, address, ports)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _bind(made: socket.socket, address: str, ports: range | None) -> None:
     for port in _order(ports):
         try:
-            _, protocol = await loop.create_datagram_endpoint(factory, local_addr=(address, port))
+            made.bind((address, port))
         except OSError as error:
             if ports is None or error.errno != errno.EADDRINUSE:
                 raise
         else:
-            return protocol
+            return
     raise OSError(errno.EADDRINUSE, "all UDP ports of the range are in use")
 
 

@@ -1,9 +1,9 @@
 """URLs, addresses and priorities are read and ranked as RFC 7064, 7065, 8421 and 8445 want it."""
 
-import asyncio
 import errno
 import socket
 from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import ifaddr
 import pytest
@@ -78,26 +78,36 @@ def test_interfaces_are_taken_and_left_by_name(interfaces: str, addresses: list[
     assert hosts.addresses(Network.parse("", interfaces)) == addresses
 
 
-async def test_a_port_is_one_of_the_range_while_there_is_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    taken = {40000, 40002}
+class Socket:
+    """One that binds to what nobody has taken."""
 
-    class Loop:
-        async def create_datagram_endpoint(
-            self, _: object, *, local_addr: tuple[str, int]
-        ) -> tuple[None, int]:
-            if local_addr[1] in taken:
-                raise OSError(errno.EADDRINUSE, "in use")
-            taken.add(local_addr[1])
-            return None, local_addr[1]
+    taken: ClassVar[set[int]] = set()
+    closed = 0
 
-    monkeypatch.setattr(asyncio, "get_running_loop", Loop)
-    network = Network.parse("40000-40003", "")
-    bound = [await hosts.bind(object, "192.0.2.2", network.ports) for _ in range(2)]
-    assert sorted(bound) == [40001, 40003]
+    def __init__(self, *_: object) -> None:
+        self.port = 0
+
+    def bind(self, at: tuple[str, int]) -> None:
+        if at[1] in self.taken:
+            raise OSError(errno.EADDRINUSE, "in use")
+        self.taken.add(at[1])
+        self.port = at[1]
+
+    def close(self) -> None:
+        type(self).closed += 1
+
+    setblocking = setsockopt = lambda *_: None
+
+
+def test_a_port_is_one_of_the_range_while_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", Socket)
+    monkeypatch.setattr(Socket, "taken", {40000, 40002})
+    ports = Network.parse("40000-40003", "").ports
+    bound: list[Any] = [hosts._bound("192.0.2.2", ports) for _ in range(2)]
+    assert sorted(made.port for made in bound) == [40001, 40003]
     with pytest.raises(OSError, match="in use"):
-        await hosts.bind(object, "192.0.2.2", network.ports)
+        hosts._bound("192.0.2.2", ports)
+    assert Socket.closed == 1
 
 
 async def test_names_are_asked_for_once_however_many_want_them(
