@@ -15,7 +15,7 @@ const GIVE_UP_AFTER = 10_000; // ms of silence
  *   welcomed: (line: Line) => void,
  *   message: (line: Line, message: wire.ServerMessage) => void,
  *   lost: (line: Line, wasWelcome: boolean) => void,
- *   heard: (line: Line) => void,
+ *   heard?: (line: Line) => void,
  * }} Listener `heard`: the server has said something, whatever it was.
  */
 
@@ -63,7 +63,7 @@ export class Line {
   /** @param {unknown} data */
   #received(data) {
     this.#heard = Date.now();
-    this.listener.heard(this);
+    this.listener.heard?.(this);
     const message = wire.parse(data);
     if (message?.type === 'welcome') {
       this.welcome = message;

@@ -21,6 +21,7 @@ function arrive() {
   if (!link) return leave();
   name(link.room);
   byId('copy-note').textContent = link.secret ? SECRET : PUBLIC;
+  byId('check').setAttribute('href', `check${location.hash}`); // a fragment reaches no server
   player.secret = link.secret;
   if (audio) player.setAttribute('audio', audio);
   player.room = link.room;
