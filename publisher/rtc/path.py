@@ -13,9 +13,10 @@ import time
 from typing import Any, Final, Protocol
 
 from aioice.ice import CandidatePair, Connection
-from aioice.turn import TurnTransport
+from aioice.turn import TurnClientTcpProtocol, TurnTransport
 
-RELAY_BYTES: Final = 256 * 1024  # waiting for a TURN server that takes them slowly: then it is full
+# Waiting for a TURN server that takes them slowly: then it is full. A second at 500 kbit/s.
+RELAY_BYTES: Final = 64 * 1024
 _UDP_SEGMENT: Final = 103  # linux/udp.h
 _MOST_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of the oldest kernels that have it
 _COMPONENT: Final = 1  # of RTP; RTCP shares it (RFC 5761)
@@ -141,6 +142,7 @@ class Relay:
     def __init__(self, transport: TurnTransport, address: tuple[str, int]) -> None:
         self._transport = transport
         self._turn: Any = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]  # noqa: SLF001
+        self._streams = isinstance(self._turn, TurnClientTcpProtocol)
         self._address = address
 
     def send(self, packets: memoryview, size: int) -> int:
@@ -150,14 +152,22 @@ class Relay:
         # A TCP transport would take everything, however slowly the server does.
         if self._turn.transport.get_write_buffer_size() > RELAY_BYTES:
             return 0
+        parts = [bytes(packets[at : at + size]) for at in range(0, len(packets), size)]
         channel = self._bound_channel()
-        for begin in range(0, len(packets), size):
-            packet = bytes(packets[begin : begin + size])
-            if channel is None:
-                self._transport.sendto(packet, self._address)
-            else:
-                self._turn._send(struct.pack("!HH", channel, len(packet)) + packet)  # noqa: SLF001
+        if channel is None:
+            for part in parts:
+                self._transport.sendto(part, self._address)
+        else:
+            self._write([struct.pack("!HH", channel, len(part)) + part for part in parts])
         return len(packets)
+
+    def _write(self, frames: list[bytes]) -> None:
+        """One write for a stream: each would be a system call, and over TLS a record as well."""
+        if self._streams:
+            self._turn.transport.write(b"".join(map(self._turn._padded, frames)))  # noqa: SLF001
+            return
+        for frame in frames:
+            self._turn._send(frame)  # noqa: SLF001
 
     def _bound_channel(self) -> int | None:
         """None when it has to be bound first, or again: then aioice sends, and binds."""

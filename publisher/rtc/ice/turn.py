@@ -27,10 +27,10 @@ from aioice.turn import (
 from aioice.utils import random_transaction_id
 
 from publisher.rtc.ice.urls import Server, Transport
+from publisher.rtc.path import RELAY_BYTES
 
 logger = logging.getLogger(__name__)
 
-WAITING_BYTES: Final = 64 * 1024  # for a server that takes them slowly; a second at 500 kbit/s
 _UNSENT_BYTES: Final = 16 * 1024  # in the kernel, beyond what is on its way
 _BIND_SECONDS: Final = 240
 _REBIND_SECONDS: Final = 10  # after one that failed
@@ -64,7 +64,7 @@ class _Client(TurnClientMixin):
             return
         self._renew(channel, addr)
         transport: Any = self.transport
-        if transport.get_write_buffer_size() > WAITING_BYTES:
+        if transport.get_write_buffer_size() > RELAY_BYTES:
             self.dropped += 1
             return
         self._send(struct.pack("!HH", channel, len(data)) + data)

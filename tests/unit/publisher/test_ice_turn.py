@@ -8,7 +8,8 @@ import pytest
 from aioice import stun
 
 from publisher.rtc.ice import turn
-from publisher.rtc.ice.turn import WAITING_BYTES, StreamClient, UdpClient
+from publisher.rtc.ice.turn import StreamClient, UdpClient
+from publisher.rtc.path import RELAY_BYTES
 from tests.support.waiting import until
 
 PEER = ("192.0.2.1", 1000)
@@ -91,11 +92,11 @@ async def test_permissions_are_renewed_before_they_end() -> None:
 
 async def test_what_a_slow_server_does_not_take_is_dropped_and_counted() -> None:
     scene = Scene(StreamClient)
-    scene.wire.waiting = WAITING_BYTES + 1
+    scene.wire.waiting = RELAY_BYTES + 1
     await scene.client.send_data(b"data", PEER)
     assert not scene.wire.sent
     assert scene.client.dropped == 1
-    scene.wire.waiting = WAITING_BYTES
+    scene.wire.waiting = RELAY_BYTES
     await scene.client.send_data(b"data", PEER)
     assert scene.wire.sent == [b"\x40\x00\x00\x04data"]
 

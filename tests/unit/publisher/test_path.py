@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aioice.turn import TurnClientTcpProtocol
 
 from publisher.rtc.path import RELAY_BYTES, Direct, Path, Relay
 from tests.support import processes
@@ -60,6 +61,22 @@ def test_packets_go_through_the_channel_one_by_one() -> None:
         for payload in (b"a" * 10, b"b" * 10, b"c" * 4)
     ]
     assert not transport.sent
+
+
+def test_over_tcp_a_burst_is_one_write_of_padded_frames() -> None:
+    """RFC 8656 §12.5: over a stream each begins at a multiple of four bytes."""
+    client: Any = TurnClientTcpProtocol(("192.0.2.9", 3478), None, None, 600, 500)
+    written: list[bytes] = []
+    client.transport = SimpleNamespace(
+        get_write_buffer_size=lambda: 0, is_closing=lambda: False, write=written.append
+    )
+    client.peer_to_channel[ADDRESS] = 0x4000
+    client.channel_refresh_at[0x4000] = time.time() + 60
+    way, _ = relay(client)
+    assert way.send(PACKETS, 10) == len(PACKETS)
+    head = struct.pack("!HH", 0x4000, 10)
+    long = (head + b"a" * 10 + bytes(2), head + b"b" * 10 + bytes(2))
+    assert written == [b"".join((*long, struct.pack("!HH", 0x4000, 4), b"c" * 4))]
 
 
 @pytest.mark.parametrize("state", ["unbound", "stale"])
