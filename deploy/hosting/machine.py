@@ -34,7 +34,8 @@ class Machine:
             self._say(f"as it was  /{path}")
             return
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self._keep(file)
+        if text.startswith(WRITTEN):
+            self._keep(file)
         fresh = file.with_name(f".{file.name}.new")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w") as out:
@@ -51,14 +52,16 @@ class Machine:
 
     def _keep(self, file: Path) -> None:
         """What a package or the operator had there before the first time."""
-        kept = file.with_name(f"{file.name}.before-porthole")
-        if file.exists() and not kept.exists() and WRITTEN not in file.read_text(encoding="utf-8"):
-            shutil.copy2(file, kept)
+        if file.exists() and not file.read_text(encoding="utf-8").startswith(WRITTEN):
+            shutil.copy2(file, file.with_name(f"{file.name}.before-porthole"))
 
     def service(self, *words: str) -> None:
         """Raises Unusable when systemctl does not do it; in a folder there are no services."""
         if not self._real:
             return
         self._say(f"systemctl  {' '.join(words)}")
-        if subprocess.run(("systemctl", *words), check=False).returncode:  # noqa: S607
+        program = shutil.which("systemctl")
+        if program is None:
+            raise Unusable("There is no systemd here: start what it would with the files above.")
+        if subprocess.run((program, *words), check=False).returncode:
             raise Unusable(f"systemctl {' '.join(words)} failed; see journalctl -u {words[-1]}.")

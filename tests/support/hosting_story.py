@@ -184,6 +184,9 @@ def check_files() -> None:
     for name, (mode, group) in modes.items():
         file = Path(name)
         assert (file.stat().st_mode & 0o777, file.group(), file.owner()) == (mode, group, "root")
+    kept = {str(file) for file in Path("/etc").rglob("*.before-porthole")}
+    assert "/etc/turnserver.conf.before-porthole" in kept
+    assert not [file for file in kept if file.startswith("/etc/porthole")]
     for file in (f for f in Path("/etc").rglob("*") if f.is_file() and _for_everybody(f)):
         assert secret not in file.read_text(errors="replace"), file
     for process in Path("/proc").glob("[0-9]*/cmdline"):
