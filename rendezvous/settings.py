@@ -52,6 +52,8 @@ examples:
 
   rendezvous --redis redis://127.0.0.1:6379 --public-origin cam.example.org:4545
       one of several nodes that share rooms
+  rendezvous doctor --config /etc/porthole/rendezvous.toml
+      what is wrong with such settings and all that they name; rendezvous doctor --help
 
 Every option is also an environment variable (RENDEZVOUS_PUBLIC_ORIGIN, several values separated
 by spaces) and a key of the TOML file (public_origin = ["…"]). Flags win over the environment, the

@@ -188,7 +188,7 @@ export function judgeTurn({ transport, refused, allocated, roundTrip }) {
   return [
     warning(
       'turn_silent',
-      `It does not answer over ${transport}.`,
+      `It gives this browser no address over ${transport}.`,
       `The relay cannot be used over ${transport} from here.`,
       transport === 'UDP' ? 'This network may block UDP.' : 'This network may block the port, or the server is down.',
     ),

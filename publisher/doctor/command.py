@@ -1,19 +1,18 @@
 """``publisher doctor``: reads the settings of ``publisher start``, examines, and sums up."""
 
-import argparse
 import asyncio
-import sys
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
 import av.logging
 
 from publisher.doctor.examination import Trust, examine
 from publisher.settings import read_settings
+from rendezvous.probes import consultation
+from rendezvous.probes.consultation import UNWELL, Parser, say
 from rendezvous.probes.findings import Report, of_error, well
-from rendezvous.probes.rendering import Terminal, as_json
-from rendezvous.program.errors import ProgramError, UsageError
+from rendezvous.program.errors import ProgramError
 
-UNWELL = 1  # the exit status when somebody has to do something
 SECONDS = 10.0  # to watch a camera: longer than the GOP of most
 
 USAGE = """\
@@ -39,30 +38,21 @@ examples:
 """
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
 def run(
-    words: Sequence[str], environ: Mapping[str, str], write: Callable[[str], None] = _print
+    words: Sequence[str], environ: Mapping[str, str], write: Callable[[str], None] = say
 ) -> int:
     """The exit status; ``write`` gets the lines. Raises UsageError, the rest are findings."""
-    if {"-h", "--help"} & set(words) or words[:1] == ["help"]:
-        write(USAGE)
-        return 0
-    chosen, rest = _parser().parse_known_args(list(words))
-    terminal = Terminal(write, coloured=write is _print and sys.stdout.isatty())
-    report = Report() if chosen.json else terminal.report()
-    status = _examine(rest, environ, report, chosen.seconds)
-    if chosen.json:
-        write(as_json(report))
-    else:
-        terminal.close(report)
-    return status
+    parser = Parser("publisher doctor")
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+
+    def examine_all(report: Report, chosen: Namespace, rest: Sequence[str]) -> int:
+        return _examine(report, rest, environ, chosen.seconds)
+
+    return consultation.run(words, parser, USAGE, examine_all, write)
 
 
 def _examine(
-    words: Sequence[str], environ: Mapping[str, str], report: Report, seconds: float
+    report: Report, words: Sequence[str], environ: Mapping[str, str], seconds: float
 ) -> int:
     report.begin("Settings")
     try:
@@ -81,15 +71,3 @@ def _examine(
 
 def _is_evostream(words: Sequence[str]) -> bool:
     return any("=" in word and not word.startswith("-") for word in words[:1])
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]  # it raises all the same
-        raise UsageError("usage", f"{message}.", "See publisher doctor --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="publisher doctor", add_help=False, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    return parser

@@ -1,18 +1,15 @@
 """``rendezvous doctor``: reads the server's settings, examines the installation, and sums up."""
 
-import argparse
 import asyncio
-import sys
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from rendezvous import settings
 from rendezvous.doctor.examination import examine
+from rendezvous.probes import consultation
+from rendezvous.probes.consultation import UNWELL, Parser, say
 from rendezvous.probes.findings import Report, of_error, well
-from rendezvous.probes.rendering import Terminal, as_json
-from rendezvous.program.errors import ProgramError, UsageError
-
-UNWELL = 1  # the exit status when somebody has to do something
+from rendezvous.program.errors import ProgramError
 
 USAGE = """\
 usage: rendezvous doctor [--json] [settings of rendezvous]
@@ -36,29 +33,18 @@ examples:
 """
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
 def run(
-    words: Sequence[str], environ: Mapping[str, str], write: Callable[[str], None] = _print
+    words: Sequence[str], environ: Mapping[str, str], write: Callable[[str], None] = say
 ) -> int:
     """The exit status; ``write`` gets the lines. Raises UsageError, the rest are findings."""
-    if {"-h", "--help"} & set(words) or list(words[:1]) == ["help"]:
-        write(USAGE)
-        return 0
-    chosen, rest = _parser().parse_known_args(list(words))
-    terminal = Terminal(write, coloured=write is _print and sys.stdout.isatty())
-    report = Report() if chosen.json else terminal.report()
-    status = _examine(rest, environ, report)
-    if chosen.json:
-        write(as_json(report))
-    else:
-        terminal.close(report)
-    return status
+
+    def examine_all(report: Report, _chosen: Namespace, rest: Sequence[str]) -> int:
+        return _examine(report, rest, environ)
+
+    return consultation.run(words, Parser("rendezvous doctor"), USAGE, examine_all, write)
 
 
-def _examine(words: Sequence[str], environ: Mapping[str, str], report: Report) -> int:
+def _examine(report: Report, words: Sequence[str], environ: Mapping[str, str]) -> int:
     report.begin("Settings")
     try:
         loaded = settings.load(words, environ)
@@ -69,14 +55,3 @@ def _examine(words: Sequence[str], environ: Mapping[str, str], report: Report) -
     report.add(well("settings", "They can be understood, and fit together."))
     asyncio.run(examine(loaded, report))
     return 0 if report.well else UNWELL
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError("usage", f"{message}.", "See rendezvous doctor --help")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="rendezvous doctor", add_help=False, allow_abbrev=False)
-    parser.add_argument("--json", action="store_true")
-    return parser

@@ -16,7 +16,7 @@ def codes_of(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SAID and node.args:
             first = node.args[0]
             if isinstance(first, ast.Constant):
-                yield first.value
+                yield str(first.value)
 
 
 def known() -> str:
