@@ -5,10 +5,11 @@
  * else changes its state. What people see is made from `view` by words.js.
  */
 
+import { Aside } from './aside.js';
 import { choose, likely, Trials } from './legs.js';
 import { ending, refusal, step } from './machine.js';
 import { isOffline, NetworkWatch } from './network.js';
-import { joinProof, viewerVerifier } from './proof.js';
+import { Place } from './place.js';
 import { Retries } from './retries.js';
 import { MediaSession } from './session.js';
 import { Signalling } from './signalling.js';
@@ -17,7 +18,6 @@ import * as wire from './wire.js';
 
 const CONNECT_WITHIN = 15_000; // ms from the offer to a path
 const RECONNECT_WITHIN = 7_000; // ms; there was one before, and a network that returns may be missed
-const WATCHED_FOR = 15_000; // ms that a silent connection may come back; the camera gives up sooner
 
 /** @typedef {import('./view.js').View} View */
 /**
@@ -32,21 +32,12 @@ const WATCHED_FOR = 15_000; // ms that a silent connection may come back; the ca
 export class Viewer {
   /** @type {View} */
   #view = NOTHING;
-  /** @type {wire.Joined | null} */
-  #joined = null;
   /** @type {MediaSession | null} */
   #session = null;
   /** The session to come, whose offer is made while the server is asked. @type {MediaSession | null} */
   #draft = null;
-  /** The one that fell silent; it is taken back if its pictures come first. @type {MediaSession | null} */
-  #former = null;
-  /** What is to be shown when the former one is let go. @type {import('./screen.js').Feed | null} */
-  #hidden = null;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #watching;
-  /** What the server may still keep for us, and the connection that it keeps it for.
-   * @type {{ joined: wire.Joined, connection: string } | null} */
-  #place = null;
+  /** The one that fell silent: it is taken back if its pictures come first. */
+  #aside = new Aside((feed) => this.face.show(feed));
   #connectedOnce = false;
   #network = new NetworkWatch(() => this.#networkChanged());
   /** @type {import('./stats.js').Figures | null} */
@@ -63,17 +54,16 @@ export class Viewer {
    * @param {Face} face
    * @param {wire.Leg | null} wish the leg that the page would rather have
    */
-  constructor(url, { room, secret }, face, wish = null) {
-    this.room = room;
+  constructor(url, link, face, wish = null) {
     this.face = face;
     this.wish = wish;
-    this.verifier = secret === null ? null : viewerVerifier(room, secret);
     this.signalling = new Signalling(url, {
       welcomed: () => this.#welcomed(),
       message: (message) => this.#told(message),
       lost: (wasWelcome) => this.#cutOff(wasWelcome),
       sentAway: () => this.#happened('sentAway'),
     });
+    this.place = new Place(this.signalling, link);
   }
 
   get view() {
@@ -112,10 +102,10 @@ export class Viewer {
   #told(message) {
     if (message.type === 'source') this.#sourceChanged(message);
     else if (message.type === 'waiting') this.#awaited();
-    else if (message.type === 'resumed') this.#resumed();
+    else if (message.type === 'resumed') this.place.resumed();
     else if (message.type === 'joined') this.#admitted(message);
     else if (message.type === 'error') this.#refused(message);
-    else if ('session' in message && message.session === this.#joined?.session) this.#ofSession(message);
+    else if ('session' in message && message.session === this.place.joined?.session) this.#ofSession(message);
   }
 
   /** @param {wire.Source} source */
@@ -142,20 +132,15 @@ export class Viewer {
 
   /** @param {wire.End} end */
   #sessionEnded({ reason: code, message }) {
-    this.#place = null;
+    this.place.lost();
     const event = ending(code, this.#session !== null);
-    if (event === 'sessionEnded') this.#letGo();
+    if (event === 'sessionEnded') this.#aside.letGo();
     this.#happened(event, { code, message });
   }
 
   #awaited() {
-    this.#place = null;
+    this.place.lost();
     this.#happened('cameraAwaited');
-  }
-
-  #resumed() {
-    const connection = this.signalling.welcome?.connection ?? '';
-    if (this.#place) this.#place = { ...this.#place, connection };
   }
 
   /** Two signs at once, a mute path and a server that had to be dialled anew, leave little doubt. */
@@ -172,7 +157,7 @@ export class Viewer {
 
   /** @param {MediaSession} session @param {import('./pulse.js').Feeling} feeling */
   #felt(session, feeling) {
-    if (session === this.#former) return feeling === 'silent' || this.#happened('mediaReturned');
+    if (session === this.#aside.session) return feeling === 'silent' || this.#happened('mediaReturned');
     if (feeling === 'silent') this.#silent();
     else if (feeling === 'doubtful') this.signalling.doubt();
   }
@@ -185,16 +170,15 @@ export class Viewer {
   /** @param {wire.Joined} joined */
   #admitted(joined) {
     if (this.#view.state === 'playing') return; // media that runs is not given up for a new place
-    this.#joined = joined;
-    this.#place = { joined, connection: this.signalling.welcome?.connection ?? '' };
+    this.place.given(joined);
     this.#happened('admitted');
   }
 
   /** @param {wire.Refusal} error */
   #refused({ code, message, session, retry_after }) {
-    if (session && session !== this.#joined?.session) return;
+    if (session && session !== this.place.joined?.session) return;
     const event = refusal(code);
-    if (event === 'forgotten') this.#place = null;
+    if (event === 'forgotten') this.place.lost();
     this.#retryAfter = 1000 * (retry_after ?? 0);
     if (event) this.#happened(event, { code, message });
   }
@@ -226,7 +210,7 @@ export class Viewer {
     for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
     const gone = effects.includes('closeMedia') || effects.includes('setAside');
     const closed = gone ? { picture: false, stalled: false } : {};
-    const opened = effects.includes('openMedia') ? { source: this.#joined?.source ?? null } : {};
+    const opened = effects.includes('openMedia') ? { source: this.place.joined?.source ?? null } : {};
     this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });
   }
 
@@ -238,14 +222,14 @@ export class Viewer {
     joinAgain: () => this.#retries.plan(() => this.#happened('retryDue')),
     move: () => this.signalling.move(),
     redial: () => this.signalling.redial(this.#retries.pause(this.#retryAfter)),
-    resume: () => this.#resume(),
+    resume: () => this.place.resume(),
     hangUp: () => this.#hangUp(),
-    openMedia: () => this.#joined && this.#openMedia(this.#joined.source),
+    openMedia: () => this.place.joined && this.#openMedia(this.place.joined.source),
     closeMedia: () => this.#closeMedia(),
     setAside: () => this.#setAside(),
     takeBack: () => this.#takeBack(),
-    letGo: () => this.#letGo(),
-    endSession: (reason) => this.#endSession(reason),
+    letGo: () => this.#aside.letGo(),
+    endSession: (reason) => this.place.end(reason),
   };
 
   #join() {
@@ -253,12 +237,8 @@ export class Viewer {
     const leg = likely(this.wish);
     if (leg) this.#prepare(leg);
     const { welcome } = this.signalling;
-    if (!welcome) return this.#dial();
-    // The server may believe in the connection before this one for a while: joining from there
-    // would take a second place in the room, joining as who we are takes the same.
-    if (this.#place && this.#place.connection !== welcome.connection) this.#resume();
-    const proof = this.verifier && joinProof(this.verifier, { ...welcome, room: this.room });
-    this.signalling.send(wire.join(this.room, proof));
+    if (welcome) this.place.join(welcome);
+    else this.#dial();
   }
 
   #dial() {
@@ -270,18 +250,14 @@ export class Viewer {
     }
   }
 
-  #resume() {
-    if (!this.#joined) return;
-    const { session, secret } = this.#joined;
-    this.signalling.send(wire.resume(session, secret, this.room));
-  }
-
   #hangUp() {
     this.#retries.cancel();
     this.signalling.hangUp();
     this.#draft?.close();
-    this.#draft = this.#hidden = this.#place = null;
-    this.#letGo();
+    this.#draft = null;
+    this.place.lost();
+    this.#aside.dismiss();
+    this.#aside.letGo();
     if (!this.#session) this.#network.stop();
   }
 
@@ -302,7 +278,7 @@ export class Viewer {
     this.#draft = null;
     if (!this.#session) return this.#mediaLost('offer_failed');
     const within = this.#connectedOnce ? RECONNECT_WITHIN : CONNECT_WITHIN;
-    void this.#session.open(/** @type {wire.Joined} */ (this.#joined), within);
+    void this.#session.open(/** @type {wire.Joined} */ (this.place.joined), within);
   }
 
   /** @param {wire.Leg} leg */
@@ -321,12 +297,12 @@ export class Viewer {
     /** @type {MediaSession} */
     const session = new MediaSession(leg, {
       say: (message) => this.signalling.send(message),
-      show: (feed) => this.#show(feed),
+      show: (feed) => this.#aside.present(feed),
       connected: () => this.#connected(),
       felt: (feeling) => this.#felt(session, feeling),
       measured: (told, stalled) => session === this.#session && this.#measured(told, stalled),
       incapable: () => this.#incapable(leg),
-      lost: (code) => (session === this.#former ? this.#letGo() : this.#mediaLost(code)),
+      lost: (code) => (session === this.#aside.session ? this.#aside.letGo() : this.#mediaLost(code)),
     });
     return session;
   }
@@ -336,15 +312,9 @@ export class Viewer {
     this.#happened('mediaConnected');
   }
 
-  /** The screen is the former one's as long as its pictures may return. @param {import('./screen.js').Feed} feed */
-  #show(feed) {
-    if (this.#former) this.#hidden = feed;
-    else this.face.show(feed);
-  }
-
   /** Another leg may do, in another session. @param {wire.Leg} leg */
   #incapable(leg) {
-    const source = this.#view.source ?? /** @type {wire.Joined} */ (this.#joined).source;
+    const source = this.#view.source ?? /** @type {wire.Joined} */ (this.place.joined).source;
     this.#trials.failed(leg, source);
     const choice = choose(source, this.wish, this.#trials.able);
     const over = choice !== null && 'lack' in choice;
@@ -359,40 +329,21 @@ export class Viewer {
   #closeMedia() {
     this.face.freeze();
     this.#session?.close();
-    this.#session = this.#figures = this.#hidden = null;
+    this.#aside.dismiss();
+    this.#session = this.#figures = null;
   }
 
   #setAside() {
     this.face.freeze();
-    this.#former = this.#session;
+    this.#aside.put(this.#session);
     this.#session = this.#figures = null;
-    this.#watching = setTimeout(() => this.#letGo(), WATCHED_FOR);
   }
 
   /** The session that took its place with the server, if there is one, is not ours any more. */
   #takeBack() {
-    const session = /** @type {MediaSession} */ (this.#former);
-    clearTimeout(this.#watching);
     this.#retries.cancel();
-    [this.#session, this.#former, this.#hidden] = [session, null, null];
-    this.#joined = session.joined;
-    this.face.show(session.feed);
-  }
-
-  /** Nothing comes from there any more. Idempotent. */
-  #letGo() {
-    clearTimeout(this.#watching);
-    const [former, hidden] = [this.#former, this.#hidden];
-    this.#former = this.#hidden = null;
-    former?.close();
-    if (hidden) this.face.show(hidden);
-  }
-
-  /** @param {string} reason */
-  #endSession(reason) {
-    const { session } = this.#joined ?? {};
-    const said = session !== undefined && this.signalling.send(wire.end(session, reason));
-    if (said && this.#place?.connection === this.signalling.welcome?.connection) this.#place = null;
+    this.#session = this.#aside.takeBack();
+    this.place.joined = this.#session.joined;
   }
 
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */
