@@ -157,9 +157,10 @@ export class Viewer {
 
   /** @param {MediaSession} session @param {import('./pulse.js').Feeling} feeling */
   #felt(session, feeling) {
-    if (session === this.#aside.session) return feeling === 'silent' || this.#happened('mediaReturned');
-    if (feeling === 'silent') this.#silent();
-    else if (feeling === 'doubtful') this.signalling.doubt();
+    const away = session === this.#aside.session;
+    if (away && feeling === 'well') this.#happened('mediaReturned');
+    else if (!away && feeling === 'silent') this.#silent();
+    else if (!away && feeling === 'doubtful') this.signalling.doubt();
   }
 
   #silent() {

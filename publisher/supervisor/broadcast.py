@@ -13,6 +13,7 @@ from publisher.media.fanout import FanOut
 from publisher.media.format import Format
 from publisher.rtc.peer import AnswerRefusedError
 from publisher.supervisor.backoff import Backoff
+from publisher.supervisor.network import is_local
 from publisher.supervisor.viewer import CONNECT_SECONDS, SILENCE_SECONDS, TICK_SECONDS
 from publisher.whip.endpoint import Endpoint
 from rendezvous.wire.messages import IcePolicy, IceServer
@@ -114,7 +115,7 @@ class Broadcast:
             if time.monotonic() > settled:
                 self._forget_failures()
             # An SFU that stops closes DTLS at once; one that vanishes just falls silent.
-            if leg.peer.state != "connected" or leg.silence > SILENCE_SECONDS:
+            if leg.peer.state != "connected" or leg.silence > SILENCE_SECONDS or _cut_off(leg):
                 raise WhipError("whip_lost", f"{self.name} has lost the stream.")
             await self._stir()
         logger.info("The camera's format has changed; a new session at %s.", self.name)
@@ -153,3 +154,8 @@ class Broadcast:
         if not isinstance(error, WhipError) or not error.mendable:
             return self._hopeless.next()
         return error.retry_after + self._backoff.next()
+
+
+def _cut_off(leg: RtpLeg) -> bool:
+    """Whether its way began at an address that this machine has no more."""
+    return leg.local_address is not None and not is_local(leg.local_address)

@@ -1,5 +1,6 @@
 """What is lost comes back by itself, and what runs is not touched."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,29 @@ async def test_a_camera_that_hangs_is_noticed_and_comes_back(
             assert await player.shows_last_frame()
             camera.thaw()
             await player.live(within=20)
+
+
+@pytest.mark.beside
+async def test_a_camera_that_falls_silent_is_said_to_and_its_picture_comes_back(
+    rendezvous: Program, chromium: Browser, tmp_path: Path
+) -> None:
+    """As when its network is gone: nobody says anything, and nothing is reloaded."""
+    words = ["--server", f"127.0.0.1:{rendezvous.port}", "--room", "MyRoom", "--source", "test:"]
+    async with (
+        publisher("start", *words, state=tmp_path) as daemon,
+        page_at(chromium, await daemon.link()) as page,
+    ):
+        player = Player(page)
+        await player.live()
+        stats = await player.stats()
+        assert (stats["path"], stats["relays"], stats["protocol"]) == ("direct", None, "UDP")
+        await page.evaluate("window.sameVisit = true")
+        daemon.process.send_signal(signal.SIGSTOP)
+        await player.says("The connection to the camera was interrupted", within=5)
+        assert await player.shows_last_frame()
+        daemon.process.send_signal(signal.SIGCONT)
+        await player.live()
+        assert await page.evaluate("window.sameVisit")
 
 
 async def test_a_picture_outlives_its_rendezvous_and_a_new_viewer_joins_the_next_one(

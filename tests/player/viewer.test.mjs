@@ -62,6 +62,7 @@ scene('joins, offers, takes the answer, and plays', async (it, world) => {
   assert.equal(it.state, 'playing');
   assert.deepEqual(world.socket.said, ['hello', 'join', 'offer']);
   assert.deepEqual(world.peer.configuration, { iceServers: ICE, iceTransportPolicy: 'relay', bundlePolicy: 'max-bundle' });
+  assert.equal(world.peer.gatheredUnder, 'relay'); // or its own addresses would have left already
   assert.deepEqual(world.peer.remote, [{ type: 'answer', sdp: 'v=0 answer' }]);
   assert.deepEqual(world.peer.receivers.map((receiver) => receiver.jitterBufferTarget), [0, 0]);
   assert.deepEqual(world.peer.preferred.map((codec) => codec.mimeType), ['video/H264', 'video/rtx']);
