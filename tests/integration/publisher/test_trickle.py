@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aioice.ice import Connection
@@ -30,6 +32,7 @@ from publisher.rtc.ice.candidates import LocalCandidate
 from publisher.rtc.ice.hosts import Network
 from publisher.rtc.path import Path
 from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
+from tests.support import processes
 from tests.support.coturn import LOOPBACK, Coturn, running_coturn
 from tests.support.redis import free_port
 from tests.support.scripted_stun import stun_server
@@ -95,6 +98,9 @@ class Session:
         assert not self.told, "before the answer"
         return answer
 
+    def has(self, candidates: int) -> bool:
+        return len(self.told) >= candidates
+
     async def complete(self) -> list[str]:
         """The candidates that were trickled, once there are no more."""
         await until(lambda: self.told and self.told[-1] is None)
@@ -137,8 +143,8 @@ def stun_at(*ports: int) -> IceServer:
     return IceServer(urls=tuple(f"stun:127.0.0.1:{port}" for port in ports))
 
 
-def turn_at(server: Coturn, *urls: str, credential: str = "") -> IceServer:
-    username, password = server.user()
+def turn_at(server: Coturn, *urls: str, credential: str = "", room: str = "room") -> IceServer:
+    username, password = server.user(room=room)
     return IceServer(urls=urls, username=username, credential=credential or password)
 
 
@@ -309,6 +315,28 @@ async def test_a_relay_only_session_shows_no_address_of_its_own(coturn: Coturn) 
         kinds = set(re.findall(r" typ (\w+) raddr (\S+) rport (\d+)", answer))
         assert kinds == {("relay", "0.0.0.0", "9")}
         assert answer.count(" typ ") == answer.count(" typ relay ")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.usefixtures("trusted")
+async def test_a_session_that_is_over_holds_no_socket_and_no_allocation(
+    coturn: Coturn,
+    finished: bool,  # noqa: FBT001
+) -> None:
+    before = processes.sockets(os.getpid())
+    urls = [coturn.url(transport) for transport in ("udp", "tcp", "tls")]
+    async with stun_server() as silent:
+        servers = (
+            stun_at(silent.port),
+            turn_at(coturn, *urls),
+            turn_at(coturn, f"turn:127.0.0.1:{silent.port}", *urls[1:], room="other"),
+        )
+        for _ in range(3):
+            async with viewer() as browser, session(*servers) as camera:
+                await camera.answer(browser)
+                if finished:
+                    await until(partial(camera.has, 2))
+    await until(lambda: processes.sockets(os.getpid()) == before)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
