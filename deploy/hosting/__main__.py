@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,6 +30,11 @@ from deploy.hosting.files import (
 from deploy.hosting.machine import PRIVATE, PUBLIC, TURN_ONLY, Machine
 
 CHOICES = "etc/porthole/host.json"
+READS = {
+    "coturn": ("etc/turnserver.conf", "etc/systemd/system/coturn"),
+    "rendezvous": ("etc/porthole/rendezvous.toml", SECRETS, "etc/systemd/system/rendezvous"),
+    "haproxy": ("etc/haproxy/",),
+}
 OLDER = 1  # secrets beside the one that signs, whose credentials may still be in use
 
 EXAMPLES = """\
@@ -93,9 +98,11 @@ def set_up(on: Machine, said: argparse.Namespace) -> None:
     configure(on, of, signing)
     on.write(SECRETS, "\n".join(signing) + "\n", PRIVATE)
     if on.read(f"{TLS}/key.pem") is None:
+        for name in _services(of):  # some run since they were installed, as their packages like
+            on.service("stop", name)
         print("Next: deploy/host certificate, for both names. Nothing runs before.")
         return
-    _run(on, of, "restart" if on.changed else "start")
+    _run(on, of, {})
 
 
 def _chosen(on: Machine, said: argparse.Namespace) -> Choices:
@@ -125,7 +132,7 @@ def certificate(on: Machine, said: argparse.Namespace) -> None:
     on.write(f"{TLS}/cert.pem", chain, PUBLIC)
     on.write(f"{TLS}/key.pem", secret, TURN_ONLY)
     # coturn takes it up without ending a relay, and what the rendezvous ends is signalling only.
-    _run(on, of, "reload-or-restart", "restart")
+    _run(on, of, {"coturn": "reload-or-restart", "rendezvous": "restart"})
 
 
 def rotate(on: Machine, said: argparse.Namespace) -> None:
@@ -159,16 +166,19 @@ def check(on: Machine, said: argparse.Namespace) -> None:  # noqa: ARG001  # as 
         raise Unusable("Not all is well; see above.")
 
 
-def _run(on: Machine, of: Choices, coturn: str, rendezvous: str = "") -> None:
-    services = {"coturn": coturn, "rendezvous": rendezvous or coturn}
-    if of.shared:
-        services["haproxy"] = "reload-or-restart"
-    for name, verb in services.items():
+def _run(on: Machine, of: Choices, verbs: Mapping[str, str]) -> None:
+    """What runs goes on as it is, unless what it has read was changed or a verb is said."""
+    for name in _services(of):
+        changed = any(path.startswith(READS[name]) for path in on.changed)
         on.service("unmask", name)  # `make test` masks what it runs itself
         on.service("enable", name)
-        on.service(verb, name)
+        on.service(verbs.get(name) or ("restart" if changed else "start"), name)
     for line in _checks(of):
         print(line)
+
+
+def _services(of: Choices) -> tuple[str, ...]:
+    return ("coturn", "rendezvous", *(("haproxy",) if of.shared else ()))
 
 
 def _checks(of: Choices) -> Iterator[str]:

@@ -19,7 +19,7 @@ class Machine:
         self._root = root
         self._say = say
         self._real = root == Path("/")
-        self.changed = False
+        self.changed: list[str] = []
 
     def read(self, path: str) -> str | None:
         """What the file holds, if there is one."""
@@ -42,7 +42,7 @@ class Machine:
             out.write(text)
         self._give(fresh, mode)
         fresh.replace(file)
-        self.changed = True
+        self.changed.append(path)
         self._say(f"written    /{path}")
 
     def _give(self, file: Path, mode: int) -> None:

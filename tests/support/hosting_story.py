@@ -42,8 +42,8 @@ def make_machine(turn_address: str) -> None:
     _run("cp", "-a", "/etc", "/run/etc")
     _run("mount", "--bind", "/run/etc", "/etc")
     _shadow(Path("/opt"))
-    for file in ("turnserver.conf", "haproxy/haproxy.cfg"):
-        Path("/etc", file).write_text("# as the package brings it\n")
+    Path("/etc/turnserver.conf").write_text("listening-ip=127.0.0.1\nuserdb=:memory:\n")
+    Path("/etc/haproxy/haproxy.cfg").write_text("# as the package brings it\n")
     _run("ip", "link", "set", "lo", "up")
     for address in ADDRESSES.values():
         _run("ip", "address", "add", f"{address}/32", "dev", "lo")
@@ -220,30 +220,42 @@ def check_rotation(turn_address: str, former: Sequence[IceServer]) -> None:
     check_relays(turn_address)
 
 
+def start_as_the_package_does() -> None:
+    """With the settings of the package, until there are others."""
+    for verb in ("unmask", "start"):
+        _run(str(_STAND_INS / "systemctl"), verb, "coturn")
+
+
 # ── the stories ──────────────────────────────────────────────────────────────────────────────
 
 
 def one_address() -> None:
     """With an authority of one's own; later a new secret, and a leak."""
     make_machine(_FIRST)
-    for heading in ("1. Programs", "One address", "From an authority of your own"):
+    do("1. Programs")
+    start_as_the_package_does()
+    for heading in ("One address", "From an authority of your own"):
         do(heading)
     do("4. Does it work?")
     servers = check_relays(_FIRST)
     check_files()
     check_repetition()
     check_rotation(_FIRST, servers)
+    assert "pip install" in DOWNLOADS.read_text()
 
 
 def two_addresses() -> None:
     """With certbot, and a renewal while a relay runs."""
     make_machine(_SECOND)
-    for heading in ("1. Programs", "Two addresses", "From Let's Encrypt"):
+    do("1. Programs")
+    start_as_the_package_does()
+    for heading in ("Two addresses", "From Let's Encrypt"):
         do(heading)
     do("4. Does it work?")
     check_relays(_SECOND)
     check_files()
     check_renewal(_SECOND)
+    assert "apt-get install -y certbot" in DOWNLOADS.read_text()
 
 
 def check_renewal(turn_address: str) -> None:
