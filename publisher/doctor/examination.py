@@ -122,6 +122,8 @@ async def _examine_source(chosen: CameraSettings, report: Report, seconds: float
         report.add(of_error(error, "The camera does not start."))
         return
     report.begin(f"Camera  {address.shown}")
+    if chosen.whip:
+        report.add(note("whip_untested", "The SFU that --whip names is not tested."))
     source = source_for(address, rtsp_transport=chosen.rtsp_transport)
     transcode = Transcode(chosen.transcode)
     report.add(*await asyncio.to_thread(camera.examine, source, seconds, transcode))

@@ -1,6 +1,6 @@
 """The camera's key and its viewers' secrets: are they there, whole, and nobody else's?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_bytes
 from typing import Final
@@ -16,10 +16,14 @@ _NOT_STARTED: Final = "The camera does not start: nobody can watch."
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who claims what. A ``stand_in`` has a key of its own and its room, for want of the real."""
+    """Who claims what. A ``stand_in`` has a key of its own and its room, for want of the real.
+
+    ``before``: the room as a camera may have it that was started with other settings.
+    """
 
     key: CameraKey
     room: Room
+    before: Room | None = None
     stand_in: bool = False
 
 
@@ -80,9 +84,13 @@ def claimant(camera: CameraSettings, identity: Identity) -> Claimant:
     """
     if (key := identity.key) is not None:
         name = camera.room or key.room(camera.label)
-        secret = None if camera.public else identity.secrets.get(name)
-        if camera.public or secret is not None:
-            label = "" if camera.room else camera.label
-            return Claimant(key, Room(name, label, secret, camera.ice_policy))
+        label = "" if camera.room else camera.label
+        kept = identity.secrets.get(name)
+        public = Room(name, label, None, camera.ice_policy)
+        if kept is None and camera.public:
+            return Claimant(key, public)
+        if kept is not None:
+            secret = replace(public, secret=kept)
+            return Claimant(key, *((public, secret) if camera.public else (secret, public)))
     passing = CameraKey.generate()
     return Claimant(passing, Room(passing.room(), "", encode(token_bytes(16))), stand_in=True)

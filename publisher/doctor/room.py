@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from publisher.doctor.keys import Claimant
 from publisher.errors import SignallingError
-from publisher.signalling.claiming import ANSWER_SECONDS, claim
+from publisher.signalling.claiming import ANSWER_SECONDS, Room, claim
 from publisher.signalling.connection import Connection, ServerAddress, connect
 from rendezvous.probes.dialling import NOBODY
 from rendezvous.probes.findings import Finding, Report, fault, note, well
@@ -61,7 +61,8 @@ class Server:
 async def examine(server: Server, claimant: Claimant, report: Report) -> Joined | None:
     """What a viewer of this room is given; None when none gets in."""
     try:
-        async with _viewer(server, report) as viewer:
+        async with _viewer(server) as viewer:
+            report.add(_greeting(viewer))
             return await _enter(server, claimant, viewer, report)
     except SignallingError as error:
         report.add(_refused(error.code, error.sentence, error.cure))
@@ -71,20 +72,35 @@ async def examine(server: Server, claimant: Claimant, report: Report) -> Joined 
 async def _enter(
     server: Server, claimant: Claimant, viewer: Connection, report: Report
 ) -> Joined | None:
-    answer = None if claimant.stand_in else await _join(viewer, claimant)
+    answer = None if claimant.stand_in else await _join(viewer, claimant.room)
     if isinstance(answer, Joined):
         report.add(_live(claimant))
         return answer
-    if isinstance(answer, Error) and answer.code != "room_unknown":
-        raise SignallingError(answer.code, answer.message)
+    if isinstance(answer, Error):
+        if answer.code != "room_unknown":
+            raise SignallingError(answer.code, answer.message)
+        if earlier := await _live_as_before(server, claimant, report):
+            return earlier
     async with _camera(server, claimant) as refusal:
         if refusal is not None:
             report.add(_not_ours(claimant, refusal))
             return None
         report.add(_ours(claimant))
         waited = isinstance(answer, Waiting)
-        let_in = await _next(viewer) if waited else await _join(viewer, claimant)
+        let_in = await _next(viewer) if waited else await _join(viewer, claimant.room)
     return _expect(Joined, let_in)
+
+
+async def _live_as_before(server: Server, claimant: Claimant, report: Report) -> Joined | None:
+    """Whether a camera runs there that was started public, or with a secret, and is not now."""
+    if claimant.before is None:
+        return None
+    async with _viewer(server) as viewer:
+        answer = await _join(viewer, claimant.before)
+    if not isinstance(answer, Joined):
+        return None
+    report.add(_LIVE_AS_BEFORE)
+    return answer
 
 
 def _expect(kind: type[M], answer: ServerMessage) -> M:
@@ -99,14 +115,13 @@ def _expect(kind: type[M], answer: ServerMessage) -> M:
 
 
 @asynccontextmanager
-async def _viewer(server: Server, report: Report) -> AsyncIterator[Connection]:
+async def _viewer(server: Server) -> AsyncIterator[Connection]:
     """Greeted; raises SignallingError."""
     connection = await connect(server.address, server.tls)
     try:
         connection.send(Hello(version=VERSION, agent=_AGENT))
         welcome = await _next(connection)
         connection.welcome = _expect(Welcome, welcome)
-        report.add(well("welcome", f"It is a rendezvous: {connection.welcome.server}."))
         yield connection
     finally:
         await connection.close()
@@ -127,14 +142,13 @@ async def _camera(server: Server, claimant: Claimant) -> AsyncIterator[Signallin
         await connection.close()
 
 
-async def _join(viewer: Connection, claimant: Claimant) -> ServerMessage:
+async def _join(viewer: Connection, room: Room) -> ServerMessage:
     assert viewer.welcome  # noqa: S101  # tells the type checker
-    room, verifier = claimant.room.room, claimant.room.verifier
     nonce, connection = viewer.welcome.nonce, viewer.welcome.connection
     proof = None
-    if verifier is not None:
-        proof = identity.join_proof(verifier, nonce=nonce, connection=connection, room=room)
-    viewer.send(Join(room=room, proof=proof))
+    if (verifier := room.verifier) is not None:
+        proof = identity.join_proof(verifier, nonce=nonce, connection=connection, room=room.room)
+    viewer.send(Join(room=room.room, proof=proof))
     return await _next(viewer)
 
 
@@ -148,6 +162,20 @@ async def _next(connection: Connection) -> ServerMessage:
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────
+
+
+_LIVE_AS_BEFORE: Final = note(
+    "room_live",
+    "A camera is live in the room, public where it shall have a secret or the other way round. It "
+    "was left alone.",
+    "The link is not the one that these settings make.",
+    "Restart the publisher for the new settings to hold.",
+)
+
+
+def _greeting(viewer: Connection) -> Finding:
+    server = viewer.welcome.server if viewer.welcome else ""
+    return well("welcome", f"It is a rendezvous: {server}.")
 
 
 def _live(claimant: Claimant) -> Finding:

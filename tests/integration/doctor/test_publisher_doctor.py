@@ -113,6 +113,17 @@ async def test_a_camera_that_is_live_keeps_its_room(state: Path) -> None:
         await camera.expect(Pong)
 
 
+async def test_a_camera_that_runs_with_other_settings_keeps_its_room_as_well(state: Path) -> None:
+    """It was started public, and the settings say so no more."""
+    key = Keyring(state).camera_key()
+    async with running_server() as running, connect(running.host, running.port) as camera:
+        await claim(camera, Key(key.private), key.room(), secret=None)
+        report = await examine(state, running.origin)
+        assert report.codes["room_live"] == "note"
+        await camera.send(Ping())
+        await camera.expect(Pong)
+
+
 # ── the way to the rendezvous ────────────────────────────────────────────────────────────────
 
 
