@@ -79,8 +79,12 @@ class Fmp4Leg:
     @property
     def losses(self) -> str:
         """What did not reach the viewer, in words; empty when all did."""
-        skipped = self._reader.skipped
-        return f"{skipped} pictures skipped" if skipped else ""
+        counts = {
+            "pictures skipped": self._reader.skipped,
+            "packets not taken by a relay": self.peer.relay_dropped,
+            "ways to ICE servers failed": self.peer.failed_servers,
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
     async def close(self) -> None:
         """Stops sending; idempotent."""

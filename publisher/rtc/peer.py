@@ -108,6 +108,16 @@ class Peer:
         return self._agent.route if self._agent else None
 
     @property
+    def failed_servers(self) -> int:
+        """How many ways to STUN and TURN servers have failed so far."""
+        return self._agent.failed_servers if self._agent else 0
+
+    @property
+    def relay_dropped(self) -> int:
+        """Packets besides the stream's that the way to a TURN server had no room for."""
+        return self._agent.relay_dropped if self._agent else 0
+
+    @property
     def keyframe_requests(self) -> int:
         """PLIs and FIRs so far (RFC 4585 §6.3.1, RFC 5104 §4.3.1)."""
         return sum(sender.plis for sender in self._senders)

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol, TransportPolicy
 
-from publisher.rtc.ice import candidates, hosts, names
+from publisher.rtc.ice import candidates, hosts, names, turn
 from publisher.rtc.ice.candidates import COMPONENT, LocalCandidate
 from publisher.rtc.ice.checks import Checks
 from publisher.rtc.ice.gatherer import Gatherer
@@ -41,6 +41,7 @@ class Agent(Checks):
     _listener: Listener
     _patience: float
     _names: int
+    _dropped: int
 
     @classmethod
     def adopt(
@@ -69,6 +70,7 @@ class Agent(Checks):
         self._listener = listener
         self._patience = patience
         self._names = 0
+        self._dropped = 0
 
     @property
     def route(self) -> Route | None:
@@ -76,10 +78,22 @@ class Agent(Checks):
         nominated = self._nominated.get(COMPONENT)
         return route_of(nominated) if nominated else None
 
+    @property
+    def failed_servers(self) -> int:
+        """How many ways to STUN and TURN servers have failed."""
+        return self._gatherer.faults.total()
+
+    @property
+    def relay_dropped(self) -> int:
+        """Packets that a way to a TURN server had no room for."""
+        now = sum(turn.dropped_by(protocol.transport) for protocol in self._protocols)
+        return self._dropped + now
+
     async def close(self) -> None:
         """Ends it; idempotent."""
         self._closing = True
         await self._gatherer.close()
+        self._dropped = self.relay_dropped  # closed protocols are forgotten
         await super().close()
 
     # ── gathering ────────────────────────────────────────────────────────────────────────────
@@ -92,6 +106,8 @@ class Agent(Checks):
         if self._transport_policy is TransportPolicy.ALL:
             await self._bind_hosts()
         self._local_candidates_end = True  # connect() may begin
+        if self._closing:
+            return
         gathering = self._gatherer.start()
         gathering.add_done_callback(self._gathered)
         if self._patience:
@@ -109,6 +125,9 @@ class Agent(Checks):
                 self._add_host(protocol, rank)
 
     def _add_host(self, protocol: StunProtocol, rank: int) -> None:
+        if self._closing:
+            protocol.transport.close()
+            return
         address = protocol.transport.get_extra_info("sockname")
         protocol.local_candidate = candidates.host(address[:2], rank)
         self.hosts.append(protocol)

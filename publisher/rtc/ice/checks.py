@@ -96,8 +96,8 @@ class Checks(Connection):
         loop = asyncio.get_running_loop()
         until = loop.time() + _HOPE_SECONDS
         self._nominating.clear()  # a controlling side may nominate once more
+        self.pair_all()  # stock has removed those that were not checked yet
         while loop.time() < until and self._could_improve():
-            self.pair_all()  # stock has removed those that were not checked yet
             self._check_next()
             await asyncio.sleep(_HOPE_PACE_SECONDS)
         for pair in self._check_list:

@@ -5,6 +5,7 @@ fails concerns no other.
 """
 
 import asyncio
+import errno
 import logging
 import ssl
 import time
@@ -156,7 +157,8 @@ class Gatherer:
 
     def _note(self, server: Server, error: Exception) -> None:
         reason, level = _reason(error)
-        self.faults[reason] += 1
+        if level > logging.DEBUG:
+            self.faults[reason] += 1
         now = time.monotonic()
         key = (str(server), reason)
         if now - _said.get(key, -_SAID_SECONDS) < _SAID_SECONDS:
@@ -210,6 +212,8 @@ def _reason(error: Exception) -> tuple[str, int]:
             return f"fails in TLS ({error.reason})", logging.WARNING
         case TimeoutError() | stun.TransactionTimeout():
             return "is silent", logging.INFO
+        case OSError(errno=errno.ENETUNREACH):
+            return "is in no network of ours", logging.DEBUG  # IPv6 here, or IPv4 there
         case _:
             words = getattr(error, "strerror", None) or "no connection"
             return f"cannot be reached ({words})", logging.INFO

@@ -116,6 +116,14 @@ class StreamClient(_Client, TurnClientTcpProtocol):
     """Over TCP, or TLS."""
 
 
+def dropped_by(transport: Any) -> int:
+    """What the client of a TURN transport has dropped; nothing of another transport."""
+    if isinstance(transport, TurnTransport):
+        client: Any = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]  # noqa: SLF001
+        return int(client.dropped)
+    return 0
+
+
 def trust(authority: str) -> None:
     """Also certificates of this authority count; a PEM file, or none."""
     if authority:

@@ -296,6 +296,7 @@ async def test_wrong_credentials_are_said_once_and_hold_up_nobody(
         async with viewer() as browser, session(wrong) as camera:
             await camera.answer(browser)
             assert await camera.complete() == []
+            assert camera.leg.losses == "1 ways to ICE servers failed"
     said = [record for record in caplog.records if "refuses the credentials" in record.message]
     assert [record.levelno for record in said] == [logging.WARNING]
     assert "not the right one" not in caplog.text
