@@ -14,6 +14,7 @@ from tests.support.redis import free_port, running_redis
 from tests.support.server import running_server
 
 ONE_LOOP = True  # the doctor has a loop of its own
+SECRET = "s3cret-of-turn"
 
 
 @asynccontextmanager
@@ -35,7 +36,7 @@ def turn(server: Coturn, *transports: str, secret: str = "") -> tuple[str, ...]:
 
 def relay(*lines: str) -> AbstractContextManager[Coturn]:
     """A secret without blanks, for a file holds one a line."""
-    return running_coturn(*lines, secrets=("tests",))
+    return running_coturn(*lines, secrets=(SECRET,))
 
 
 async def test_a_healthy_installation_is_all_well(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ async def test_what_is_printed_has_no_secret(tmp_path: Path) -> None:
         async with installation(tmp_path, *turn(server, "udp")) as words:
             report = await read("rendezvous", *words)
     assert report.output.rstrip().endswith("All is well.")
-    assert "tests" not in report.output
+    assert SECRET not in report.output
 
 
 # ── store ────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +148,7 @@ async def test_a_turn_server_with_another_secret(tmp_path: Path) -> None:
 
 async def test_a_turn_server_whose_clock_is_ahead(tmp_path: Path) -> None:
     """It refuses fresh credentials as expired, which is not the secret's fault."""
-    server = Coturn(tmp_path, *LOOPBACK, secrets=("tests",), wrap=far_ahead())
+    server = Coturn(tmp_path, *LOOPBACK, secrets=(SECRET,), wrap=far_ahead())
     server.start()
     try:
         async with installation(tmp_path, *turn(server, "udp")) as words:
