@@ -17,6 +17,7 @@ from typing import Final
 from tests.support.lab.router import TUN
 
 _PREFIX: Final = "porthole-lab"
+_QUEUE_PACKETS: Final = "10000"
 _RUN, _ETC = Path("/run/netns"), Path("/etc/netns")
 
 
@@ -84,7 +85,9 @@ class Namespace:
         """Takes a device in, under a name that a real host's has: programs go by it."""
         await ip("link", "set", device, "netns", self.name, "name", name)
         # No link-local addresses: nobody else on the line could have one.
-        await ip("-n", self.name, "link", "set", name, "addrgenmode", "none")
+        # And a queue that forgives the router a busy moment: losses are its own, and counted.
+        own = ("addrgenmode", "none", "txqueuelen", _QUEUE_PACKETS)
+        await ip("-n", self.name, "link", "set", name, *own)
 
     async def readdress(self, name: str, addresses: Sequence[str]) -> None:
         """Gives a device these addresses in the place of others, and the default routes.

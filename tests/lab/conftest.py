@@ -1,0 +1,38 @@
+"""The laboratory's tests run alone, with root; where that cannot be, each says what is missing."""
+
+import functools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.support.lab import namespaces
+from tests.support.lab.lab import laboratory
+from tests.support.lab.stage import Stage, stage
+
+ONE_LOOP = True  # namespaces, programs and the browser are the same on both
+
+
+@functools.cache
+def _obstacle() -> str:
+    lacking = namespaces.missing()
+    return f"NOT TESTED: real networks. The laboratory needs {lacking}." if lacking else ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They need the machine to themselves, and namespaces."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("alone")
+            if _obstacle():
+                item.add_marker(pytest.mark.skip(reason=_obstacle()))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """Rendezvous, two TURN servers and a browser for the tests of a module."""
+    folder = tmp_path_factory.mktemp("lab")
+    async with laboratory() as lab, stage(lab, folder, turns=2) as running:
+        yield running
