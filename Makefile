@@ -11,7 +11,7 @@ BIN := .venv/bin
 SETUP := deploy/setup
 
 .DEFAULT_GOAL := test
-.PHONY: help demo test lint format unit player integration e2e bench chaos soak clean
+.PHONY: help demo test lint format unit player integration e2e lab bench chaos soak clean
 
 help: ## show this list
 	@echo "usage: make [target] [NAME=value]"; echo
@@ -43,6 +43,9 @@ unit integration: .venv/.test ## one level of the Python tests
 	$(BIN)/python -m pytest -n 4 tests/$@
 
 e2e: .venv/.test ## the tests that look at pictures
+	$(BIN)/python -m pytest tests/$@
+
+lab: .venv/.test ## the tests behind NATs of every kind; they need root
 	$(BIN)/python -m pytest tests/$@
 
 bench: .venv/.test ## figures against their targets; ONLY=name runs one
