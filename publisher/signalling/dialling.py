@@ -7,6 +7,7 @@ The attempt that succeeds first is taken.
 import asyncio
 import ssl
 
+from publisher.errors import SignallingError
 from publisher.signalling.connection import Connection, ServerAddress, connect
 from publisher.signalling.reaching import Memory
 
@@ -30,7 +31,7 @@ class Dialler:
                 won = await self._first(changed)
                 if won:
                     self._attempts.remove(won)
-                    return won.result()
+                    return _outcome(won)
         finally:
             while self._attempts:
                 _give_up(self._attempts.pop())
@@ -57,7 +58,15 @@ class Dialler:
 
 
 def _connected(attempt: asyncio.Task[Connection]) -> bool:
-    return attempt.exception() is None
+    return not attempt.cancelled() and attempt.exception() is None
+
+
+def _outcome(attempt: asyncio.Task[Connection]) -> Connection:
+    # In Python 3.11 a timeout that expires together with what it waits for cancels its task: that
+    # is a failure of the attempt, and nobody's wish to stop.
+    if attempt.cancelled():
+        raise SignallingError("server_unreachable", "The rendezvous does not answer.")
+    return attempt.result()
 
 
 def _give_up(attempt: asyncio.Task[Connection]) -> None:

@@ -5,7 +5,6 @@ camera away carries its messages until the room is claimed at the next one.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import ssl
@@ -172,9 +171,13 @@ class RoomKeeper:
 
     async def _rest(self, pause: Pause) -> None:
         await asyncio.sleep(pause.asked)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause.own):
-                await self._network_changed.wait()
+        # Not asyncio.timeout: in Python 3.11 one that expires together with what it waits for
+        # cancels the task's next step.
+        change = asyncio.create_task(self._network_changed.wait())
+        try:
+            await asyncio.wait((change,), timeout=pause.own)
+        finally:
+            change.cancel()
 
     async def _stay(self) -> Pause:
         """How long to wait before claiming elsewhere; raises SignallingError when it was lost."""

@@ -9,7 +9,7 @@ import pytest
 
 from publisher.errors import SignallingError
 from publisher.signalling import connection as wire
-from publisher.signalling import reaching
+from publisher.signalling import dialling, reaching
 from publisher.signalling.connection import Connection, ServerAddress
 from publisher.signalling.dialling import Dialler
 from publisher.signalling.reaching import Info, Memory, reach
@@ -103,11 +103,11 @@ async def test_a_network_that_changes_brings_another_attempt_beside_the_first() 
             return found.pop(0)
 
         dialler._memory = Memory(in_turn)
-        dialling = asyncio.create_task(dialler.dial(ServerAddress("name", 1), changed))
+        running = asyncio.create_task(dialler.dial(ServerAddress("name", 1), changed))
         await until(lambda: len(found) == 1)
         changed.set()
         async with asyncio.timeout(2):
-            connection = await dialling
+            connection = await running
         assert connection.local_address == "127.0.0.1"
         await connection.close()
         assert dialler._attempts == []
@@ -117,17 +117,31 @@ async def test_attempts_that_all_fail_are_one_failure_and_their_number_is_bounde
     async with deaf() as silent:
         dialler, changed = Dialler(None), asyncio.Event()
         address = ServerAddress(*silent[1])
-        dialling = asyncio.create_task(dialler.dial(address, changed))
+        running = asyncio.create_task(dialler.dial(address, changed))
         for _ in range(10):
             await until(lambda: not changed.is_set() and dialler._attempts)
             assert len(dialler._attempts) <= 3
             changed.set()
-        dialling.cancel()
-        await asyncio.wait([dialling])
-        assert dialling.cancelled()
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
         assert dialler._attempts == []
     with pytest.raises(SignallingError, match="does not answer"):
         await dialler.dial(ServerAddress("127.0.0.1", 1), changed)
+
+
+async def test_an_attempt_that_is_cancelled_by_a_timeout_of_its_own_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And stops nobody who waits for it."""
+
+    async def cancelled(*_: object) -> Connection:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(dialling, "connect", cancelled)
+    with pytest.raises(SignallingError) as caught:
+        await Dialler(None).dial(ServerAddress("127.0.0.1", 1), asyncio.Event())
+    assert caught.value.retry
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from publisher.errors import SignallingError
 from publisher.identity import CameraKey, Keyring
 from publisher.signalling.claiming import Room
 from publisher.signalling.connection import ServerAddress
-from publisher.supervisor import nodes, room
+from publisher.supervisor import membership, nodes, room
 from publisher.supervisor.room import Place, RoomKeeper
 from rendezvous.rooms.chains import Chain
 from rendezvous.wire import codec, identity
@@ -236,6 +236,50 @@ async def test_a_server_is_not_asked_again_before_it_wants_to_be(key: CameraKey)
         pauses = [after - before for before, after in pairwise(node.asked_at)]
         assert len(pauses) == 2
         assert all(pause >= 0.29 for pause in pauses)  # a loop's clock may be a tick early
+
+
+async def test_a_camera_whose_address_is_gone_claims_from_another_at_once(
+    key: CameraKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier connection would be believed in for ten seconds."""
+    async with two_nodes() as (node, _), kept(key, node.address) as (keeper, _, _):
+        await until(resumed(node))
+        keeper.network_changed()
+        assert len(node.of(Claim)) == 1  # the address is still there: the server is only asked
+        monkeypatch.setattr(membership, "is_local", lambda _: False)
+        keeper.network_changed()
+        await until(partial(resumed_times, node, 2), within=2.0)
+        instances = {claim.instance for claim in node.of(Claim) if isinstance(claim, Claim)}
+        assert len(instances) == 1
+
+
+async def test_a_pause_of_our_own_ends_when_the_network_changes(
+    key: CameraKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was unreachable may be there now."""
+    monkeypatch.setattr(nodes, "BACKOFF", (60.0, 60.0))
+    async with two_nodes() as (node, _):
+        await node.kill()
+        async with kept(key, node.address) as (keeper, _, _):
+            await until(lambda: keeper._reported)
+            await node.start()
+            keeper.network_changed()
+            await until(resumed(node), within=2.0)
+
+
+async def test_a_pause_that_the_server_asked_for_is_kept_whatever_changes(key: CameraKey) -> None:
+    """A machine that starts containers all day must not storm it."""
+    async with two_nodes() as (node, _):
+        node.answers = [Error(code="store_unavailable", message="Later.", retry_after=0.3)]
+        async with kept(key, node.address) as (keeper, _, _):
+
+            def resumed_in_a_restless_network() -> list[Message]:
+                keeper.network_changed()
+                return node.of(Resume)
+
+            await until(resumed_in_a_restless_network)
+        (first, second) = node.asked_at
+        assert second - first >= 0.29
 
 
 async def test_two_publishers_with_one_key_take_turns_more_and_more_rarely(
