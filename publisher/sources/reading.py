@@ -19,6 +19,7 @@ class Reading:
         """Raises SourceError or UnplayableError."""
         self._name = name
         self._opened = opened
+        self._watchable = opened if isinstance(opened, WatchableSource) else None
         timeline.restart()
         self._preparation = Preparation(opened.streams, timeline)
         self.dropped = 0
@@ -26,7 +27,7 @@ class Reading:
 
     def watch(self) -> int | None:
         """What the event loop can watch, and ``take`` from; None: ``units`` needs a thread."""
-        return self._opened.watch() if isinstance(self._opened, WatchableSource) else None
+        return self._watchable.watch() if self._watchable else None
 
     def units(self) -> Iterator[Unit | Format]:
         """What the camera brings until it ends; blocks."""
@@ -35,8 +36,8 @@ class Reading:
 
     def take(self) -> Iterator[Unit | Format]:
         """What a watched camera has brought."""
-        assert isinstance(self._opened, WatchableSource)  # noqa: S101  # tells the type checker
-        for packet in self._opened.take():
+        assert self._watchable  # noqa: S101  # tells the type checker
+        for packet in self._watchable.take():
             yield from self._preparation.feed(packet)
 
     def close(self) -> None:
