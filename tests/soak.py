@@ -27,7 +27,11 @@ async def main(minutes: float) -> int:
             server = f"127.0.0.1:{rendezvous.port}"
             words = ["start", "--server", server, "--room", "Soak", "--source", SOURCE]
             async with publisher(*words, state=state) as camera:
-                return await _soak(camera, minutes)
+                try:
+                    return await _soak(camera, minutes)
+                except BaseException:
+                    print("The publisher's last words:", *camera.lines[-20:], sep="\n", flush=True)
+                    raise
 
 
 async def _soak(camera: Publisher, minutes: float) -> int:

@@ -1,25 +1,25 @@
-"""The one thread of a camera: reads, prepares every unit once, hands it to the event loop.
+"""Reads one camera and prepares every unit once.
 
-The loop never waits for the thread and the thread never waits for the loop: between them is a
-bounded queue, and a loop that cannot keep up loses pictures up to the next IDR, counted.
+A thread opens it. What can be watched is read by the event loop from then on, because waking
+another thread for each picture costs more than the picture; all else by the thread. Then neither
+waits for the other: between them is a bounded queue, and a loop that cannot keep up loses pictures
+up to the next IDR, counted.
 """
 
 import asyncio
 import contextlib
 import functools
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 
 from publisher.errors import SourceError
 from publisher.media.format import Format
-from publisher.media.preparation import Preparation
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
+from publisher.sources.reading import Reading
 from publisher.sources.source import OpenSource, Source
-
-logger = logging.getLogger(__name__)
+from publisher.sources.watch import Watch
 
 HANDOFF_UNITS = 400  # about four seconds of a camera with sound
 
@@ -44,13 +44,15 @@ async def read(
             done.set_exception(error)
 
     handoff = _Handoff(loop, on_format, on_unit, end)
-    thread = _ReaderThread(source, timeline, handoff, end)
+    watch = Watch(handoff.hand_over, end)
+    thread = _ReaderThread(source, timeline, handoff, watch, end)
     thread.start()
     try:
         await done
     finally:
         handoff.close()
         thread.interrupt()
+        watch.close()
 
 
 class _Handoff:
@@ -105,13 +107,14 @@ class _Handoff:
         # leaves the queue after it was handled, never before.
         while self._items and not self._closed:
             try:
-                self._hand_over(self._items[0])
+                self.hand_over(self._items[0])
             except Exception as defect:  # noqa: BLE001  # it ends the reading, for the supervisor
                 self.close()
                 self._on_defect(defect)
             self._items.popleft()
 
-    def _hand_over(self, item: Unit | Format) -> None:
+    def hand_over(self, item: Unit | Format) -> None:
+        """For the loop."""
         if isinstance(item, Format):
             self._on_format(item)
         else:
@@ -124,12 +127,14 @@ class _ReaderThread(threading.Thread):
         source: Source,
         timeline: Timeline,
         handoff: _Handoff,
+        watch: Watch,
         end: Callable[[BaseException], None],
     ) -> None:
         super().__init__(name=f"reader of {source.name}", daemon=True)
         self._source = source
         self._timeline = timeline
         self._handoff = handoff
+        self._watch = watch
         self._end = end
         self._opened: OpenSource | None = None
         self._interrupted = False
@@ -142,7 +147,8 @@ class _ReaderThread(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._read()
+            if self._read():
+                return
             error: BaseException = SourceError(
                 "source_interrupted", f"{self._source.name} has ended."
             )
@@ -151,27 +157,25 @@ class _ReaderThread(threading.Thread):
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
             self._handoff.call(functools.partial(self._end, error))
 
-    def _read(self) -> None:
-        preparation: Preparation | None = None
-        self._opened = self._source.open()
-        try:
-            self._timeline.restart()
-            preparation = Preparation(self._opened.streams, self._timeline)
-            for packet in self._opened.packets():
-                if self._interrupted:
-                    return
-                for item in preparation.feed(packet):
-                    self._handoff.put(item)
-        finally:
-            self._opened.close()
-            self._report(preparation)
+    def _read(self) -> bool:
+        """Whether the loop reads on."""
+        with contextlib.ExitStack() as closing:
+            self._opened = self._source.open()
+            closing.callback(self._opened.close)
+            reading = Reading(self._source.name, self._opened, self._timeline)
+            closing.pop_all()
+            closing.callback(reading.close)
+            descriptor = reading.watch()
+            if descriptor is not None:
+                self._handoff.call(functools.partial(self._watch.begin, reading, descriptor))
+                closing.pop_all()
+                return True
+            self._hand_on(reading)
+        return False
 
-    def _report(self, preparation: Preparation | None) -> None:
-        lost = preparation.lost if preparation else 0
-        if lost or self._handoff.dropped:
-            logger.warning(
-                "%s: %d packets were broken; %d pictures and sounds were dropped for lack of time.",
-                self._source.name,
-                lost,
-                self._handoff.dropped,
-            )
+    def _hand_on(self, reading: Reading) -> None:
+        for item in reading.units():
+            if self._interrupted:
+                return
+            self._handoff.put(item)
+            reading.dropped = self._handoff.dropped

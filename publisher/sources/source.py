@@ -1,11 +1,11 @@
 """What a source is to the rest of the publisher.
 
-A source blocks: it is opened, read and closed by one reader thread of its own, never by the event
-loop. It does not retry; the supervisor does.
+A source blocks: it is opened, read and closed by one reader thread of its own. Only one that can be
+watched is read by the event loop, once it is open. It does not retry; the supervisor does.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from publisher.media.packets import Packet, Stream
 
@@ -28,6 +28,23 @@ class OpenSource(Protocol):
 
     def close(self) -> None:
         """Lets go of the camera; for the reading thread, after ``packets`` has ended."""
+
+
+@runtime_checkable
+class WatchableSource(Protocol):
+    """An OpenSource that may need no thread: the loop can watch its socket."""
+
+    def watch(self) -> int | None:
+        """What is readable when something has come; None: a thread has to read ``packets``."""
+
+    def take(self) -> list[Packet]:
+        """What has come, and what is due; never waits. Raises SourceError when it has ended.
+
+        To be called once it is watched, whenever it is readable, and each second.
+        """
+
+    def close(self) -> None:
+        """Lets go of the camera; never waits."""
 
 
 class Source(Protocol):

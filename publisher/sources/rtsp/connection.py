@@ -20,6 +20,16 @@ class Connection:
         self._socket = _connect(location, seconds)
         self._framer = Framer()
 
+    def watch(self) -> int | None:
+        """The socket's descriptor, after which nothing waits any more.
+
+        None under TLS, where bytes that have come may lie out of the kernel's sight.
+        """
+        if isinstance(self._socket, ssl.SSLSocket):
+            return None
+        self.never_wait()
+        return self._socket.fileno()
+
     @property
     def garbage(self) -> int:
         """Bytes that meant nothing."""
@@ -28,6 +38,10 @@ class Connection:
     def wait_at_most(self, seconds: float) -> None:
         """For each receiving and sending from now on; then TimeoutError is raised."""
         self._socket.settimeout(max(seconds, 0.001))
+
+    def never_wait(self) -> None:
+        """From now on BlockingIOError is raised where there is nothing, or no room."""
+        self._socket.setblocking(False)
 
     def send(self, data: bytes) -> None:
         """Sends all of it."""

@@ -30,6 +30,15 @@ class PayloadFormat:
     syntax: Syntax
     pieces: Callable[[memoryview], Sequence[Piece]]
     header: int  # bytes of a NAL unit's
+    fragment: tuple[int, int]  # a fragment's type as in the payload's first byte, and its mask
+
+    def inside(self, payload: memoryview) -> bytes | None:
+        """What a fragment adds that neither begins nor ends its NAL unit, as most packets do."""
+        kind, mask = self.fragment
+        at = self.header  # of the fragment's own header
+        if len(payload) <= at or payload[0] & mask != kind or payload[at] & (_FIRST | _LAST):
+            return None
+        return payload[at + 1 :].tobytes()
 
     def starts_picture(self, piece: Piece) -> bool:
         """Whether nothing of its picture can have come before: no slice, or the first one.
@@ -92,5 +101,5 @@ def _aggregated(data: memoryview) -> Iterator[bytes]:
         data = data[2 + size :]
 
 
-H264: Final = PayloadFormat(h264.SYNTAX, _h264_pieces, header=1)
-H265: Final = PayloadFormat(hevc.SYNTAX, _h265_pieces, header=2)
+H264: Final = PayloadFormat(h264.SYNTAX, _h264_pieces, header=1, fragment=(_FU_A, 31))
+H265: Final = PayloadFormat(hevc.SYNTAX, _h265_pieces, header=2, fragment=(_FU << 1, 63 << 1))

@@ -35,6 +35,8 @@ class Pictures:
 
     def put(self, packet: RtpPacket, *, gap: bool) -> list[Coded]:
         """The access units that are complete; ``gap``: packets are missing before this one."""
+        if self._continues(packet, gap=gap):
+            return []
         done: list[Coded] = []
         if packet.timestamp != self._timestamp:
             self._broken = self._broken or (gap and bool(self._parts))
@@ -45,6 +47,17 @@ class Pictures:
         if packet.marker and not self._markers_lie:
             done += self._finish()
         return done
+
+    def _continues(self, packet: RtpPacket, *, gap: bool) -> bool:
+        """Whether the packet is from the middle of a NAL unit, and was taken: most are."""
+        if gap or packet.marker or not self._open or packet.timestamp != self._timestamp:
+            return False
+        part = self._format.inside(packet.payload)
+        if part is None or self._broken or self._size + len(part) > MAX_BYTES:
+            return False
+        self._size += len(part)
+        self._parts.append(part)
+        return True
 
     @property
     def _pending(self) -> bool:

@@ -1,8 +1,11 @@
 """RTP packets (RFC 3550 §5.1): what is in one, and what a stream of them has lost."""
 
+from struct import Struct
 from typing import Final, NamedTuple
 
-_FIXED: Final = 12  # bytes of the header
+_HEADER: Final = Struct("!BBHII")
+_FIXED: Final = _HEADER.size
+_MARKER: Final = 0x80
 _VERSION: Final = 2
 _WORD: Final = 4
 
@@ -20,27 +23,25 @@ class RtpPacket(NamedTuple):
 
 def parse(data: memoryview) -> RtpPacket | None:
     """None when it is no RTP packet."""
-    if len(data) < _FIXED or data[0] >> 6 != _VERSION:
+    if len(data) < _FIXED:
         return None
-    first = data[0]
-    begin, end = _FIXED, len(data)
-    if first & 0x3F:  # padding, extension, contributing sources: rare
-        begin += _WORD * (first & 15)
-        if first & 0x10:
-            begin += _WORD + _WORD * int.from_bytes(data[begin + 2 : begin + 4])
-        if first & 0x20:
-            end -= data[-1]
-        if begin > end:
-            return None
-    second = data[1]
-    return RtpPacket(
-        second & 0x7F,
-        second > 0x7F,  # noqa: PLR2004
-        data[2] << 8 | data[3],
-        int.from_bytes(data[4:8]),
-        int.from_bytes(data[8:12]),
-        data[begin:end],
-    )
+    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first >> 6 != _VERSION:
+        return None
+    # Padding, extension, contributing sources: rare.
+    payload = _payload(data, first) if first & 0x3F else data[_FIXED:]
+    if payload is None:
+        return None
+    return RtpPacket(second & 0x7F, second >= _MARKER, sequence, timestamp, ssrc, payload)
+
+
+def _payload(data: memoryview, first: int) -> memoryview | None:
+    begin, end = _FIXED + _WORD * (first & 15), len(data)
+    if first & 0x10:
+        begin += _WORD + _WORD * int.from_bytes(data[begin + 2 : begin + 4])
+    if first & 0x20:
+        end -= data[-1]
+    return data[begin:end] if begin <= end else None
 
 
 class Unwrapper:

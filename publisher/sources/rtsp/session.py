@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from publisher.errors import SourceError
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.sources import faults
 from publisher.sources.container import READ_SECONDS
@@ -19,7 +20,6 @@ from publisher.sources.rtsp.track import Track
 logger = logging.getLogger(__name__)
 
 REPORT_SECONDS: Final = 5.0  # RFC 3550 §6.2; some cameras stop who is silent
-_CLOSE_SECONDS: Final = 0.5
 _UNSUPPORTED: Final = (400, 404, 405, 501, 551)
 _CNAME: Final = "porthole"
 
@@ -69,6 +69,17 @@ class OpenRtspCamera:
         """RTP packets that never came."""
         return sum(track.lost for track in self._tracks)
 
+    def watch(self) -> int | None:
+        """The socket, for an event loop that calls ``take``; None under TLS."""
+        return self._connection.watch()
+
+    def take(self) -> list[Packet]:
+        """What has come; raises SourceError when it stops coming."""
+        try:
+            return self._take()
+        except (OSError, EOFError, ProtocolError) as error:
+            raise self._ended(error) from None
+
     def packets(self) -> Iterator[Packet]:
         """Units as they are complete; raises SourceError when they stop coming."""
         try:
@@ -76,8 +87,7 @@ class OpenRtspCamera:
         except (OSError, EOFError, ProtocolError) as error:
             if self._interrupted:
                 return
-            logger.debug("%s: %s %s", self._shown, type(error).__name__, error)
-            raise faults.error(faults.INTERRUPTED, self._shown) from None
+            raise self._ended(error) from None
 
     def interrupt(self) -> None:
         """Ends ``packets`` at once."""
@@ -85,9 +95,9 @@ class OpenRtspCamera:
         self._connection.interrupt()
 
     def close(self) -> None:
-        """Says good-bye and hangs up."""
+        """Says good-bye, if that can be done at once, and hangs up."""
         try:
-            self._connection.wait_at_most(_CLOSE_SECONDS)
+            self._connection.never_wait()
             self._conversation.say("TEARDOWN", self._url)
         except OSError:
             pass  # it hung up first
@@ -95,19 +105,37 @@ class OpenRtspCamera:
             self._connection.close()
         self._report_losses()
 
+    def _take(self) -> list[Packet]:
+        now = _now()
+        packets = self._early(now)
+        try:
+            for event in self._connection.receive():
+                packets += self._handle(event, now)
+        except BlockingIOError:
+            pass  # nothing has come: a look at the clock
+        self._attend(now, heard=bool(packets))
+        return packets
+
     def _read(self) -> Iterator[Packet]:
-        early = self._conversation.early
-        while early:
-            yield from self._handle(early.popleft(), _now())
+        yield from self._early(_now())
         self._connection.wait_at_most(READ_SECONDS)
         while not self._interrupted:
             events = self._connection.receive()
             now = _now()
-            for event in events:
-                for packet in self._handle(event, now):
-                    self._heard_at = now
-                    yield packet
-            self._attend(now)
+            packets = [packet for event in events for packet in self._handle(event, now)]
+            self._attend(now, heard=bool(packets))
+            yield from packets
+
+    def _early(self, now: int) -> list[Packet]:
+        """What came before PLAY's answer."""
+        early = self._conversation.early
+        packets = [packet for event in early for packet in self._handle(event, now)]
+        early.clear()
+        return packets
+
+    def _ended(self, error: Exception) -> SourceError:
+        logger.debug("%s: %s %s", self._shown, type(error).__name__, error)
+        return faults.error(faults.INTERRUPTED, self._shown)
 
     def _handle(self, event: Event, now: int) -> list[Packet]:
         if isinstance(event, Interleaved):
@@ -118,9 +146,11 @@ class OpenRtspCamera:
             self._keep_alive, self._keep_alive_at = "OPTIONS", now
         return []
 
-    def _attend(self, now: int) -> None:
-        if now - self._heard_at > READ_SECONDS * SECOND:
-            raise TimeoutError("reports, but no media")
+    def _attend(self, now: int, *, heard: bool) -> None:
+        if heard:
+            self._heard_at = now
+        elif now - self._heard_at > READ_SECONDS * SECOND:
+            raise TimeoutError("no media")
         if now >= self._keep_alive_at:
             self._keep_alive_at = now + self._pause
             self._conversation.say(self._keep_alive, self._url)

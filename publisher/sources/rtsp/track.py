@@ -39,7 +39,8 @@ class Track:
         if packet.payload_type != self.plan.media.payload_type:
             self.foreign += 1
             return []
-        return [self._timed(coded, now) for coded in self._depacketiser.put(packet, gap=gap)]
+        complete = self._depacketiser.put(packet, gap=gap)
+        return [self._timed(coded, now) for coded in complete] if complete else []
 
     def take_rtcp(self, data: memoryview, now: int) -> list[Packet]:
         """None: sender reports set the clock."""

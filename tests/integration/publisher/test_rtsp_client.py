@@ -1,6 +1,7 @@
 """Our RTSP client reads cameras that stammer, and names what is wrong with those that fail."""
 
 import logging
+import os
 import random
 import ssl
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -49,8 +51,31 @@ def fault(camera: ScriptedCamera, login: str = "") -> str:
     return caught.value.code
 
 
+@pytest.fixture(autouse=True, params=["thread", "loop"])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test is one of both: of a thread that waits, and of a loop that watches."""
+    if request.param == "loop":
+        monkeypatch.setattr(f"{__name__}.packets_of", watched_packets)
+
+
+def packets_of(stream: OpenRtspCamera) -> Iterator[Packet]:
+    return stream.packets()
+
+
+def watched_packets(stream: OpenRtspCamera) -> Iterator[Packet]:
+    descriptor = stream.watch()
+    if descriptor is None:
+        yield from stream.packets()
+        return
+    while True:
+        for packet in stream.take():
+            assert not os.get_blocking(descriptor)
+            yield packet
+        select([descriptor], [], [], 0.05)
+
+
 def take(stream: OpenRtspCamera, count: int) -> list[Packet]:
-    return list(islice(stream.packets(), count))
+    return list(islice(packets_of(stream), count))
 
 
 def expected(count: int) -> list[bytes]:
@@ -60,7 +85,7 @@ def expected(count: int) -> list[bytes]:
 def test_pictures_come_as_they_are_sent_and_as_soon_as_they_are_complete() -> None:
     with ScriptedCamera() as camera:
         stream = opened(camera)
-        packets = stream.packets()
+        packets = packets_of(stream)
         for number, piece in enumerate(SENT):
             camera.send(piece)
             assert next(packets).data == expected(number + 1)[-1]  # with no packet behind it
@@ -194,7 +219,7 @@ def test_a_nonce_that_is_too_old_is_renewed() -> None:
 
 def watched(camera: ScriptedCamera, stream: OpenRtspCamera, within: float = 3) -> Iterator[None]:
     """Lets the camera send and the client read, as long as somebody looks."""
-    packets, end = stream.packets(), time.monotonic() + within
+    packets, end = packets_of(stream), time.monotonic() + within
     pieces = iter(pictures(int(within * 100)))
     while time.monotonic() < end:
         camera.send(next(pieces))
@@ -305,7 +330,7 @@ def test_reading_is_interrupted_at_once() -> None:
         stream = opened(camera)
         threading.Timer(0.1, stream.interrupt).start()
         begin = time.monotonic()
-        assert take(stream, 1) == []
+        assert list(stream.packets()) == []
         assert time.monotonic() - begin < 2
         stream.close()
     assert camera.methods[-1] == "TEARDOWN"
