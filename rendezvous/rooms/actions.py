@@ -84,7 +84,7 @@ def _open(book: Book, what: Happening, _before: State) -> None:
             sdp=offer.sdp,
             trickle=offer.trickle,
             ice_servers=book.ice.servers(session.room),
-            ice_policy=book.ice.policy.stricter(book.rooms[session.room].ice_policy),
+            ice_policy=session.policy,
         )
         _to(book, session, Role.CAMERA, opened)
         _flush(book, session, Role.CAMERA)

@@ -217,6 +217,10 @@ class Book:
             self.rooms[room] = Room(room, self.epochs.pop(room, 0))
         return self.rooms[room]
 
+    def policy_of(self, room: RoomId) -> IcePolicy:
+        """Who learns addresses in sessions that begin in the room now."""
+        return self.ice.policy.stricter(self.rooms[room].ice_policy)
+
     def viewers_of(self, room: Room) -> list[Peer]:
         """The viewers whose places are here: those that wait, and members of sessions."""
         members = (session.members[Role.VIEWER] for session in room.sessions.values())

@@ -1,7 +1,11 @@
 """Sessions: how they begin, who is heard in them, and how the table moves them on."""
 
+from dataclasses import replace
+
+from rendezvous.rooms import privacy
 from rendezvous.rooms.actions import DO, UNKNOWN, Happening, Spoken
 from rendezvous.rooms.book import Book
+from rendezvous.rooms.effects import Drop
 from rendezvous.rooms.entries import Peer
 from rendezvous.rooms.facts import SessionDue
 from rendezvous.rooms.sessions import TABLE, Event, Role, Session, State
@@ -13,6 +17,7 @@ from rendezvous.wire.messages import (
     End,
     EndReason,
     ErrorCode,
+    IcePolicy,
     Joined,
     Offer,
     Source,
@@ -48,7 +53,16 @@ def spoken(book: Book, peer: Peer, message: Spoken) -> None:
             session=session.id,
         )
     else:
-        happen(book, Happening(session, _EVENTS[role, type(message)], peer, message))
+        _hear(book, session, Happening(session, _EVENTS[role, type(message)], peer, message))
+
+
+def _hear(book: Book, session: Session, happening: Happening) -> None:
+    if session.policy is IcePolicy.RELAY and happening.message is not None:
+        happening = replace(happening, message=privacy.hidden(happening.message))
+    if happening.message is None:
+        book.effects.append(Drop("not_relayed"))
+    else:
+        happen(book, happening)
 
 
 def _overdue(book: Book, session: Session) -> bool:
@@ -101,6 +115,7 @@ def begin(book: Book, viewer: Peer, room_id: RoomId) -> None:
         secret=book.new_id(),
         room=room_id,
         members={Role.CAMERA: room.camera, Role.VIEWER: viewer.id},
+        policy=book.policy_of(room_id),
         deadline=book.now + book.limits.offer,
     )
     remember(book, session)
@@ -109,7 +124,7 @@ def begin(book: Book, viewer: Peer, room_id: RoomId) -> None:
         session=session.id,
         secret=session.secret,
         ice_servers=book.ice.servers(room_id),
-        ice_policy=book.ice.policy.stricter(room.ice_policy),
+        ice_policy=session.policy,
         source=room.source or Source(state=SourceState.STARTING),
     )
     book.tell(viewer.id, room_id, joined)

@@ -95,7 +95,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Nothing is sent: the message had nobody to go to. It is counted under this name."""
+    """Nothing is sent: the message had nobody to go to, or may not. Counted under this name."""
 
     name: str
 

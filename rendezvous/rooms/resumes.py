@@ -123,7 +123,8 @@ def _rebuild(book: Book, key: ResumeKey, camera: Peer, viewer: Peer) -> None:
     book.stop_waiting(viewer)
     book.bind(viewer, Role.VIEWER, book.room(room_id))
     members = {Role.CAMERA: camera.id, Role.VIEWER: viewer.id}
-    session = Session(session_id, secret, room_id, dict(members), State.ANSWERED)
+    policy = book.policy_of(room_id)
+    session = Session(session_id, secret, room_id, dict(members), policy, State.ANSWERED)
     conversations.remember(book, session)
     for role in Role:
         tell_resumed(book, session, role)

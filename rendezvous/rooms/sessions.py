@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from rendezvous.wire.identity import ConnectionId, RoomId, SessionId
-from rendezvous.wire.messages import ServerMessage
+from rendezvous.wire.messages import IcePolicy, ServerMessage
 
 
 class Role(Enum):
@@ -116,6 +116,8 @@ class Session:
     secret: str
     room: RoomId
     members: dict[Role, ConnectionId | None]
+    policy: IcePolicy
+    """Its room's when it began: under ``relay`` neither member learns the other's addresses."""
     state: State = State.JOINED
     deadline: float | None = None
     candidates: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(Role, 0))

@@ -13,7 +13,6 @@ from aiohttp import hdrs, web
 from rendezvous.gateways.whep import headers, problems, sdp
 from rendezvous.gateways.whep.problems import ProblemError
 from rendezvous.gateways.whep.viewer import Viewer
-from rendezvous.wire.messages import IcePolicy
 
 NO_TOKEN = "This room wants a Bearer token: what follows the dot in its link."  # noqa: S105
 WRONG_TOKEN = "There is no such room, or this token is wrong."  # noqa: S105
@@ -43,7 +42,6 @@ class Session:
     room: str
     secret: str | None
     offer: sdp.Offer
-    policy: IcePolicy = IcePolicy.ALL
     etag: str = field(default_factory=lambda: f'"{secrets.token_urlsafe(9)}"')
     trickling: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from aiohttp import hdrs, web
 
-from rendezvous.gateways.whep import headers, privacy, problems, sdp
+from rendezvous.gateways.whep import headers, problems, sdp
 from rendezvous.gateways.whep.body import read
 from rendezvous.gateways.whep.calls import (
     NO_TOKEN,
@@ -32,7 +32,7 @@ from rendezvous.gateways.whep.rates import Rates
 from rendezvous.gateways.whep.viewer import Viewer
 from rendezvous.relay.hub import Hub
 from rendezvous.wire.identity import ConnectionId
-from rendezvous.wire.messages import IcePolicy, IceServer, Joined
+from rendezvous.wire.messages import IceServer, Joined
 
 log = logging.getLogger(__name__)
 
@@ -137,12 +137,12 @@ class Whep:
         call.visit.extend(_ANSWER_SECONDS)
         with self._viewer(call.room) as viewer:
             joined = await self._join(call, viewer)
-            answer = await viewer.offer(_for_camera(offer, joined.ice_policy))
+            answer = await viewer.offer(sdp.for_camera(offer))
             if call.request.transport is None:
                 await viewer.end()  # to leave would keep the session, for a viewer to come back to
                 raise ConnectionResetError("The player went before the answer came.")
             secret = call.token.secret if call.token else None
-            session = Session(viewer, call.room, secret, offer, joined.ice_policy)
+            session = Session(viewer, call.room, secret, offer)
             return self._created(session, joined, answer)
 
     @contextlib.contextmanager
@@ -194,8 +194,6 @@ class Whep:
             sentence = "This is not the entity tag of the session."
             raise ProblemError(HTTPStatus.PRECONDITION_FAILED, "etag_unknown", sentence)
         candidates = _fragment(body, session.offer).candidates
-        if session.policy is IcePolicy.RELAY:
-            candidates = privacy.relayed(candidates)
         async with session.trickling:
             await session.viewer.trickle(candidates)
         return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -227,11 +225,6 @@ def _offer(body: bytes) -> sdp.Offer:
         raise ProblemError(status, "offer_refused", str(error)) from None
     except sdp.SdpError as error:
         raise problems.malformed(str(error)) from None
-
-
-def _for_camera(offer: sdp.Offer, policy: IcePolicy) -> str:
-    text = sdp.for_camera(offer)
-    return privacy.hide(text) if policy is IcePolicy.RELAY else text
 
 
 def _fragment(body: bytes, offer: sdp.Offer) -> sdp.Fragment:
