@@ -32,7 +32,8 @@ _METHODS: Final = (
     "gather_candidates", "query_consent", "sort_check_list",
 )  # fmt: skip
 _CLIENT: Final = (
-    "channel_refresh_at", "channel_refresh_time", "peer_to_channel", "mapped_address",
+    "channel_refresh_at", "channel_refresh_time", "peer_to_channel", "peer_to_failed_channel",
+    "mapped_address",
 )  # fmt: skip
 _REMOTE: Final = ("192.0.2.1", 1000)
 

@@ -1,7 +1,8 @@
 """TURN clients (RFC 8656) over UDP, TCP and TLS: aioice's, with the manners that they lack.
 
-* A channel is bound again in time and by one request, while data goes on; stock ones let every
-  packet ask for itself. Well within 5 min, for permissions last no longer (§9).
+* A channel that is used is bound again in time and by one request, while data goes on, by the event
+  loop's clock; stock ones let every packet ask for itself, when the machine's clock says so. Well
+  within 5 min, for permissions last no longer (§9).
 * What TCP does not take is dropped and counted, as a datagram would be; stock ones let it pile up.
 * The end of an allocation waits a second for a server that is gone, and not for a minute.
 """
@@ -10,10 +11,10 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import socket
 import ssl
 import struct
-import time
 from typing import Any, Final
 
 from aioice import stun
@@ -50,41 +51,65 @@ def install() -> None:
 
 class _Client(TurnClientMixin):
     dropped = 0
-    _renewals: set[asyncio.Task[None]]
+    _used: set[int]
+    _keepers: dict[int, asyncio.Task[None]]
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._renewals = set()
+        self._used = set()
+        self._keepers = {}
 
     async def send_data(self, data: bytes, addr: tuple[str, int]) -> None:
         """Through the channel of the peer, which the first one binds."""
         channel = self.peer_to_channel.get(addr)
         if channel is None:
             await super().send_data(data, addr)
+            self._keep(self.peer_to_channel[addr], addr)
             return
-        self._renew(channel, addr)
+        self._used.add(channel)
         transport: Any = self.transport
         if transport.get_write_buffer_size() > RELAY_BYTES:
             self.dropped += 1
             return
         self._send(struct.pack("!HH", channel, len(data)) + data)
 
-    def _renew(self, channel: int, addr: tuple[str, int]) -> None:
-        now = time.time()
-        if now <= self.channel_refresh_at[channel]:
-            return
-        self.channel_refresh_at[channel] = now + _REBIND_SECONDS
-        task = asyncio.create_task(self._rebind(channel, addr))
-        self._renewals.add(task)
-        task.add_done_callback(self._renewals.discard)
+    def _keep(self, channel: int, addr: tuple[str, int]) -> None:
+        self._used.add(channel)
+        if channel not in self._keepers:
+            # Nobody else is to bind it again, whatever the machine's clock does.
+            self.channel_refresh_at[channel] = math.inf
+            self._keepers[channel] = asyncio.create_task(self._keep_bound(channel, addr))
 
-    async def _rebind(self, channel: int, addr: tuple[str, int]) -> None:
+    async def _keep_bound(self, channel: int, addr: tuple[str, int]) -> None:
+        """For as long as it is used; whoever uses it later binds it anew, by the same number."""
+        pause: float = _BIND_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            if channel not in self._used:
+                break
+            self._used.discard(channel)
+            pause = await self._rebind(channel, addr)
+        self.peer_to_failed_channel[addr] = self.peer_to_channel.pop(addr)
+        del self._keepers[channel]
+
+    async def _rebind(self, channel: int, addr: tuple[str, int]) -> float:
+        """Seconds until it is to be bound once more."""
         try:
             await self.channel_bind(channel, addr)
         except (stun.TransactionError, ConnectionError) as error:
             logger.debug("A TURN channel could not be bound again: %s", error)
-        else:
-            self.channel_refresh_at[channel] = time.time() + self.channel_refresh_time
+            self._used.add(channel)
+            return _REBIND_SECONDS
+        return _BIND_SECONDS
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As stock."""
+        self._let_go()
+        super().connection_lost(exc)
+
+    def _let_go(self) -> None:
+        for keeper in self._keepers.values():
+            keeper.cancel()
 
     async def request_with_retry(
         self, request: stun.Message
@@ -101,8 +126,7 @@ class _Client(TurnClientMixin):
 
     async def delete(self) -> None:
         """Gives the allocation back, if the server is there to take it."""
-        for task in self._renewals:
-            task.cancel()
+        self._let_go()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DELETE_SECONDS):
                 await super().delete()
