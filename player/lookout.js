@@ -12,6 +12,7 @@ const ANSWER_WITHIN = 4_000; // ms; what was asked into a network that was gone 
 export class Lookout {
   #url;
   #missed = false;
+  #seenAt = -Infinity; // ms; what was asked before says nothing about later
   /** A page's content security policy may allow WebSockets and forbid this. */
   blind = false;
   /** Of the time from `start` to `stop`; null between them. @type {AbortController | null} */
@@ -53,8 +54,10 @@ export class Lookout {
   /** @param {AbortController} watch */
   async #look(watch) {
     this.#lookIn(LOOK_EVERY, watch);
+    const asked = performance.now();
     const there = await answers(this.#url, watch.signal);
-    if (watch !== this.#watch) return;
+    if (watch !== this.#watch || asked < this.#seenAt) return;
+    if (there) this.#seenAt = asked;
     // One that was there all the time has other reasons not to take us: it is left alone.
     const returned = there && this.#missed;
     this.#missed = !there;

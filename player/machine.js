@@ -8,8 +8,9 @@
  * leaves only when media itself is gone, or when a member ended the session. And a connection on
  * which a join was refused is given up, because the server closes those that it did not admit.
  *
- * Media that has fallen silent is set aside, not closed: whichever connection shows pictures first
- * is kept, the former one or the new one.
+ * Media that has fallen silent is set aside, not closed. If its pictures return it is taken back,
+ * unless we have another place by then: that one ended it at the server, and the new session goes on
+ * to be made while the former shows its last.
  */
 
 /**
@@ -23,7 +24,7 @@
  */
 /**
  * @typedef {'join' | 'joinAgain' | 'redial' | 'resume' | 'hangUp' | 'openMedia' | 'closeMedia'
- *   | 'endSession' | 'move' | 'setAside' | 'takeBack' | 'letGo'} Effect
+ *   | 'endSession' | 'move' | 'setAside' | 'keepAside' | 'takeBack' | 'letGo'} Effect
  */
 /** @typedef {{ to: State, effects: readonly Effect[] }} Transition */
 
@@ -48,7 +49,7 @@ export const EVENTS = [
   'sentAway', // the rendezvous will go: another connection may take this one's place
   'mediaConnected', // ICE and DTLS are through
   'mediaSilent', // nothing arrives any more, and nobody has said why
-  'mediaReturned', // pictures arrive again on the connection that was set aside
+  'mediaReturned', // pictures arrive again on the connection that was set aside, and still is ours
   'mediaLost', // they are gone, or never came
   'incapable', // this browser cannot play what the camera sends
 ];
@@ -100,13 +101,13 @@ const TABLE = {
     sessionEnded: go('reconnecting', 'closeMedia', 'joinAgain'),
     lapsed: go('negotiating', 'join'), // the server keeps a place for 30 s, so it is not asked often
     mediaConnected: go('playing', 'letGo'),
-    mediaReturned: go('playing', 'endSession', 'closeMedia', 'takeBack'),
     mediaLost: go('reconnecting', 'endSession', 'closeMedia', 'joinAgain'),
     incapable: go('ended', 'endSession', 'closeMedia', 'hangUp'),
   },
   playing: {
     stopped: go('idle', 'endSession', 'closeMedia', 'hangUp'),
     sentAway: go('playing', 'move'),
+    admitted: go('negotiating', 'keepAside', 'openMedia'), // by a join from when it was silent
     welcomed: go('playing', 'resume'),
     // Without a session this connection would be closed as never admitted; media needs none.
     forgotten: go('playing', 'hangUp'),

@@ -42,9 +42,9 @@ export class Meter {
     void this.#look();
   }
 
-  /** How the path does. */
-  get feeling() {
-    return this.#pulse.feeling;
+  /** Whether nothing arrives, as far as one can say so soon. */
+  get mute() {
+    return this.#pulse.mute(performance.now());
   }
 
   /** The network may be another one: the path is not trusted for as long as otherwise. */

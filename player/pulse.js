@@ -6,9 +6,10 @@
  * stopped, which is no matter of the path, still sends a report every second or so.
  */
 
-const DOUBTFUL_AFTER = 1_200; // ms without any packet
-const SILENT_AFTER = 2_000; // ms, while pictures flow
-const SPARSE_AFTER = 5_000; // ms, while reports are all there is
+const USUAL = 2; // times the last pause between packets: no cause for doubt
+const MUTE_AFTER = 500; // ms without any packet, for whom nothing else answers either
+const DOUBTFUL_AFTER = { flowing: 750, sparse: 2_500 }; // ms, while pictures come, or only reports
+const SILENT_AFTER = { flowing: 2_000, sparse: 5_000 }; // ms
 const HINTED_AFTER = 700; // ms, when something else suggests that the network is another one
 const HINT_LASTS = 5_000; // ms
 const FLOWING = 1_000; // ms before the last packet in which there was a picture
@@ -21,6 +22,7 @@ export class Pulse {
   #signs = 0;
   #frames = 0;
   #framesThen = 0;
+  #pause = 0; // ms between the last two packets
   #heardAt = NaN; // ms; not a number until anything is counted: not every browser counts
   #frameAt = -Infinity; // ms
   #hintedAt = -Infinity; // ms
@@ -32,7 +34,7 @@ export class Pulse {
    * @returns {Feeling} what is silent is well again with the next picture, not with any packet
    */
   feel(signs, frames, now) {
-    if (signs !== this.#signs) this.#heardAt = now;
+    if (signs !== this.#signs) this.#hear(now);
     if (frames !== this.#frames) this.#frameAt = now;
     this.#signs = signs;
     this.#frames = frames;
@@ -40,6 +42,12 @@ export class Pulse {
     if (feeling === 'silent' && this.feeling !== 'silent') this.#framesThen = frames;
     if (this.feeling !== 'silent' || frames !== this.#framesThen) this.feeling = feeling;
     return this.feeling;
+  }
+
+  /** @param {number} now */
+  #hear(now) {
+    this.#pause = this.silence(now);
+    this.#heardAt = now;
   }
 
   /** Something else suggests that the network is another one. @param {number} now */
@@ -52,16 +60,31 @@ export class Pulse {
     return Number.isNaN(this.#heardAt) ? 0 : now - this.#heardAt;
   }
 
+  /** Whether nothing arrives, as far as one can say so soon. @param {number} now */
+  mute(now) {
+    if (this.feeling !== 'well') return true;
+    return this.#rhythm === 'flowing' && this.#isUnusual(now, MUTE_AFTER);
+  }
+
+  get #rhythm() {
+    return this.#heardAt - this.#frameAt < FLOWING ? 'flowing' : 'sparse';
+  }
+
   /** @param {number} now @returns {Feeling} */
   #judge(now) {
     const silence = this.silence(now);
     if (silence >= this.#limit(now)) return 'silent';
-    return silence >= DOUBTFUL_AFTER ? 'doubtful' : 'well';
+    return this.#isUnusual(now, DOUBTFUL_AFTER[this.#rhythm]) ? 'doubtful' : 'well';
+  }
+
+  /** Some cameras send a picture a second. @param {number} now @param {number} atLeast milliseconds */
+  #isUnusual(now, atLeast) {
+    return this.silence(now) >= Math.max(atLeast, USUAL * this.#pause);
   }
 
   /** @param {number} now */
   #limit(now) {
-    if (this.#heardAt - this.#frameAt >= FLOWING) return SPARSE_AFTER;
-    return now - this.#hintedAt < HINT_LASTS ? HINTED_AFTER : SILENT_AFTER;
+    const hinted = this.#rhythm === 'flowing' && now - this.#hintedAt < HINT_LASTS;
+    return hinted ? HINTED_AFTER : SILENT_AFTER[this.#rhythm];
   }
 }

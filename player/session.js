@@ -98,9 +98,9 @@ export class MediaSession {
     return /** @type {RtpLeg | Fmp4Leg} */ (this.#leg).feed;
   }
 
-  /** How its path does. */
-  get feeling() {
-    return this.#meter?.feeling ?? 'well';
+  /** Whether nothing arrives, as far as one can say so soon. */
+  get mute() {
+    return this.#meter?.mute ?? false;
   }
 
   /** The network may be another one: a silence is not sat out for as long as otherwise. */

@@ -3,10 +3,11 @@
 import { Call } from './call.js';
 import { Controls } from './controls.js';
 import { TONES } from './icons.js';
+import { route, rows } from './readout.js';
 import { Screen } from './screen.js';
 import { dress } from './style.js';
 import { markup, one } from './template.js';
-import { describe, route, rows } from './words.js';
+import { describe } from './words.js';
 
 /** @typedef {import('./view.js').View} View */
 /** @typedef {import('./words.js').Words} Words */

@@ -1,23 +1,19 @@
 /**
- * A viewer without a face: performs what the machine decides, with signalling and one session.
+ * A viewer without a face: performs what the machine decides, with signalling and sessions.
  *
  * Everything that happens becomes an event of the machine (machine.js) in `#happened`; nothing
  * else changes its state. What people see is made from `view` by words.js.
  */
 
-import { Aside } from './aside.js';
 import { choose, likely, Trials } from './legs.js';
 import { ending, refusal, step } from './machine.js';
 import { isOffline, NetworkWatch } from './network.js';
 import { Place } from './place.js';
 import { Retries } from './retries.js';
-import { MediaSession } from './session.js';
+import { Sessions } from './sessions.js';
 import { Signalling } from './signalling.js';
 import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
-
-const CONNECT_WITHIN = 15_000; // ms from the offer to a path
-const RECONNECT_WITHIN = 7_000; // ms; there was one before, and a network that returns may be missed
 
 /** @typedef {import('./view.js').View} View */
 /**
@@ -29,16 +25,13 @@ const RECONNECT_WITHIN = 7_000; // ms; there was one before, and a network that 
  * }} Face
  */
 
+/** What may take the picture away. @type {ReadonlySet<import('./machine.js').Effect>} */
+const TAKES_PICTURE = new Set(['closeMedia', 'setAside', 'letGo']);
+
 export class Viewer {
   /** @type {View} */
   #view = NOTHING;
-  /** @type {MediaSession | null} */
-  #session = null;
-  /** The session to come, whose offer is made while the server is asked. @type {MediaSession | null} */
-  #draft = null;
-  /** The one that fell silent: it is taken back if its pictures come first. */
-  #aside = new Aside((feed) => this.face.show(feed));
-  #connectedOnce = false;
+  #sessions;
   #network = new NetworkWatch(() => this.#networkChanged());
   /** @type {import('./stats.js').Figures | null} */
   #figures = null;
@@ -64,6 +57,17 @@ export class Viewer {
       sentAway: () => this.#happened('sentAway'),
     });
     this.place = new Place(this.signalling, link);
+    this.#sessions = new Sessions(face, {
+      say: (message) => this.signalling.send(message),
+      connected: () => this.#happened('mediaConnected'),
+      doubtful: () => this.signalling.doubt(),
+      silent: () => this.#silent(),
+      returned: (joined) => this.#returned(joined),
+      faded: () => this.#update({ picture: false }),
+      measured: (told, stalled) => this.#measured(told, stalled),
+      incapable: (leg) => this.#incapable(leg),
+      lost: (code) => this.#mediaLost(code),
+    });
   }
 
   get view() {
@@ -112,7 +116,7 @@ export class Viewer {
   #sourceChanged(source) {
     this.#update({ source });
     if (source.state !== 'live') return;
-    const { leg } = this.#session ?? {};
+    const { leg } = this.#sessions.current ?? {};
     if (this.#view.state === 'negotiating' && !leg) this.#openMedia(source);
     // The camera ends sessions too that it cannot serve any more; this is the faster way.
     else if (leg && !source.legs.includes(leg)) this.#mediaLost('format_changed');
@@ -125,16 +129,17 @@ export class Viewer {
    * @param {wire.ServerMessage} message
    */
   #ofSession(message) {
-    if (message.type === 'answer') this.#session?.answered(message.sdp);
-    else if (message.type === 'candidate') this.#session?.candidate(message.candidate);
+    const { current } = this.#sessions;
+    if (message.type === 'answer') current?.answered(message.sdp);
+    else if (message.type === 'candidate') current?.candidate(message.candidate);
     else if (message.type === 'end') this.#sessionEnded(message);
   }
 
   /** @param {wire.End} end */
-  #sessionEnded({ reason: code, message }) {
+  #sessionEnded({ session, reason: code, message }) {
     this.place.lost();
-    const event = ending(code, this.#session !== null);
-    if (event === 'sessionEnded') this.#aside.letGo();
+    const event = ending(code, this.#sessions.current !== null);
+    if (event === 'sessionEnded') this.#sessions.over(session);
     this.#happened(event, { code, message });
   }
 
@@ -145,22 +150,24 @@ export class Viewer {
 
   /** Two signs at once, a mute path and a server that had to be dialled anew, leave little doubt. */
   #welcomed() {
-    if (this.#session && this.#session.feeling !== 'well') this.#silent();
+    if (this.#sessions.current?.mute) this.#silent();
     this.#happened('welcomed');
   }
 
   #networkChanged() {
-    this.#session?.hint();
+    this.#sessions.hint();
     this.signalling.doubt();
     if (this.#view.state !== 'negotiating') this.#retries.hurry();
   }
 
-  /** @param {MediaSession} session @param {import('./pulse.js').Feeling} feeling */
-  #felt(session, feeling) {
-    const away = session === this.#aside.session;
-    if (away && feeling === 'well') this.#happened('mediaReturned');
-    else if (!away && feeling === 'silent') this.#silent();
-    else if (!away && feeling === 'doubtful') this.signalling.doubt();
+  /**
+   * Another place ended its session at the server: its pictures are welcome for as long as they come.
+   *
+   * @param {wire.Joined | null} joined
+   */
+  #returned(joined) {
+    if (joined === this.place.joined) this.#happened('mediaReturned');
+    else this.#sessions.reveal();
   }
 
   #silent() {
@@ -170,7 +177,6 @@ export class Viewer {
 
   /** @param {wire.Joined} joined */
   #admitted(joined) {
-    if (this.#view.state === 'playing') return; // media that runs is not given up for a new place
     this.place.given(joined);
     this.#happened('admitted');
   }
@@ -209,7 +215,7 @@ export class Viewer {
     const from = this.#view.state;
     const { to, effects } = step(from, happening.event);
     for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
-    const gone = effects.includes('closeMedia') || effects.includes('setAside');
+    const gone = !this.#sessions.showsFormer && effects.some((effect) => TAKES_PICTURE.has(effect));
     const closed = gone ? { picture: false, stalled: false } : {};
     const opened = effects.includes('openMedia') ? { source: this.place.joined?.source ?? null } : {};
     this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });
@@ -226,17 +232,18 @@ export class Viewer {
     resume: () => this.place.resume(),
     hangUp: () => this.#hangUp(),
     openMedia: () => this.place.joined && this.#openMedia(this.place.joined.source),
-    closeMedia: () => this.#closeMedia(),
-    setAside: () => this.#setAside(),
+    closeMedia: () => this.#withoutFigures().close(),
+    setAside: () => this.#withoutFigures().setAside(),
+    keepAside: () => this.#withoutFigures().keepAside(),
     takeBack: () => this.#takeBack(),
-    letGo: () => this.#aside.letGo(),
+    letGo: () => this.#sessions.letGo(),
     endSession: (reason) => this.place.end(reason),
   };
 
   #join() {
     this.#retries.cancel();
     const leg = likely(this.wish);
-    if (leg) this.#prepare(leg);
+    if (leg) this.#sessions.prepare(leg);
     const { welcome } = this.signalling;
     if (welcome) this.place.join(welcome);
     else this.#dial();
@@ -254,12 +261,9 @@ export class Viewer {
   #hangUp() {
     this.#retries.cancel();
     this.signalling.hangUp();
-    this.#draft?.close();
-    this.#draft = null;
+    this.#sessions.clear();
     this.place.lost();
-    this.#aside.dismiss();
-    this.#aside.letGo();
-    if (!this.#session) this.#network.stop();
+    if (!this.#sessions.current) this.#network.stop();
   }
 
   /** Opens the leg that fits; none yet when the camera has not shown what it sends.
@@ -274,43 +278,7 @@ export class Viewer {
   /** @param {wire.Leg} leg */
   #openSession(leg) {
     this.signalling.stay();
-    this.#prepare(leg);
-    this.#session = this.#draft;
-    this.#draft = null;
-    if (!this.#session) return this.#mediaLost('offer_failed');
-    const within = this.#connectedOnce ? RECONNECT_WITHIN : CONNECT_WITHIN;
-    void this.#session.open(/** @type {wire.Joined} */ (this.place.joined), within);
-  }
-
-  /** @param {wire.Leg} leg */
-  #prepare(leg) {
-    if (this.#draft?.leg === leg) return;
-    this.#draft?.close();
-    try {
-      this.#draft = this.#newSession(leg);
-    } catch {
-      this.#draft = null; // browsers have only so many connections
-    }
-  }
-
-  /** @param {wire.Leg} leg */
-  #newSession(leg) {
-    /** @type {MediaSession} */
-    const session = new MediaSession(leg, {
-      say: (message) => this.signalling.send(message),
-      show: (feed) => this.#aside.present(feed),
-      connected: () => this.#connected(),
-      felt: (feeling) => this.#felt(session, feeling),
-      measured: (told, stalled) => session === this.#session && this.#measured(told, stalled),
-      incapable: () => this.#incapable(leg),
-      lost: (code) => (session === this.#aside.session ? this.#aside.letGo() : this.#mediaLost(code)),
-    });
-    return session;
-  }
-
-  #connected() {
-    this.#connectedOnce = true;
-    this.#happened('mediaConnected');
+    this.#sessions.open(leg, /** @type {wire.Joined} */ (this.place.joined));
   }
 
   /** Another leg may do, in another session. @param {wire.Leg} leg */
@@ -327,24 +295,16 @@ export class Viewer {
     this.#happened('mediaLost', { code, message: '' });
   }
 
-  #closeMedia() {
-    this.face.freeze();
-    this.#session?.close();
-    this.#aside.dismiss();
-    this.#session = this.#figures = null;
-  }
-
-  #setAside() {
-    this.face.freeze();
-    this.#aside.put(this.#session);
-    this.#session = this.#figures = null;
+  /** Those of the session in use, which will not be any more. */
+  #withoutFigures() {
+    this.#figures = null;
+    return this.#sessions;
   }
 
   /** The session that took its place with the server, if there is one, is not ours any more. */
   #takeBack() {
     this.#retries.cancel();
-    this.#session = this.#aside.takeBack();
-    this.place.joined = this.#session.joined;
+    this.place.joined = this.#sessions.takeBack();
   }
 
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */

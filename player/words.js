@@ -132,11 +132,11 @@ const WORDS = {
     reason
       ? say('warning', 'Trying', text(SETBACKS, reason, ['The server refused', BY_ITSELF]))
       : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']),
-  waiting: ({ reason }) =>
-    say('busy', 'Waiting', (reason && WAITING_AFTER.has(reason.code) && LOSSES[reason.code]) || WAITING),
-  negotiating: (seen) => ofSource(seen) ?? ofStart(seen),
+  waiting: (seen) => (seen.picture ? ofPicture(seen) : say('busy', 'Waiting', ofWait(seen))),
+  negotiating: (seen) => ofSource(seen) ?? (seen.picture ? ofPicture(seen) : ofStart(seen)),
   playing: (seen) => ofSource(seen) ?? ofPicture(seen),
-  reconnecting: (seen) => ofSource(seen) ?? say('warning', 'Reconnecting', ofLoss(seen)),
+  reconnecting: (seen) =>
+    ofSource(seen) ?? (seen.picture ? ofPicture(seen) : say('warning', 'Reconnecting', ofLoss(seen))),
   ended: ({ reason }) =>
     say('error', 'Ended', text(ENDINGS, reason, ['The server refused', 'Reload the page to try again.'])),
 };
@@ -147,6 +147,9 @@ const WAITING = [
   'It is not connected to the server right now. The picture starts by itself when it comes.',
 ];
 const WAITING_AFTER = new Set(['camera_stopped', 'camera_gone']);
+
+/** @param {Seen} seen @returns {Text} */
+const ofWait = ({ reason }) => (reason && WAITING_AFTER.has(reason.code) ? LOSSES[reason.code] : WAITING);
 
 /** @type {Text} */
 const CONNECTING = ['Connecting to the camera', 'Looking for the shortest way between it and this browser.'];
@@ -207,63 +210,3 @@ function text(texts, said, otherwise) {
 
 /** @param {Tone} tone @param {string} chip @param {Text} text @returns {Words} */
 const say = (tone, chip, [title, detail]) => ({ tone, chip, title, detail });
-
-// ── statistics ───────────────────────────────────────────────────────────────────────────────
-
-/** @typedef {import('./stats.js').Figures} Figures */
-
-/** @type {[label: string, value: (f: Figures) => string | null][]} */
-const FIGURES = [
-  ['Delay', (f) => milliseconds(f.transit, 'about ')],
-  ['Round trip', (f) => milliseconds(f.roundTrip)],
-  ['Buffer', (f) => milliseconds(f.jitterBuffer ?? f.buffer)],
-  ['Decoder', (f) => milliseconds(f.decode)],
-  ['Delivery', (f) => DELIVERIES[f.leg]],
-  ['Path', (f) => pathOf(f)],
-  ['Picture', (f) => given(f.width, (width) => `${width} × ${f.height}`)],
-  ['Frame rate', (f) => given(f.framesPerSecond, (n) => `${n.toFixed(0)} frames/s`)],
-  ['Video', (f) => given(f.videoBitrate, (n) => `${f.codec ?? ''} ${bits(n)}`.trim())],
-  ['Sound', (f) => (f.audioBitrate ? bits(f.audioBitrate) : null)],
-  ['Packet loss', (f) => given(f.loss, (n) => `${(100 * n).toFixed(1)} %`)],
-  ['Freezes', (f) => String(f.freezes)],
-];
-
-const DELIVERIES = { rtp: 'WebRTC', fmp4: 'fMP4, as the camera made it' };
-
-const RELAYS = { ours: 'Relayed', theirs: 'Camera’s relay', both: 'Two relays' };
-
-/** @param {Figures} figures */
-function pathOf({ path, relays, protocol, family }) {
-  if (!path) return null;
-  return [relays ? RELAYS[relays] : 'Direct', protocol, family].filter(Boolean).join(' · ');
-}
-
-const ROUTES = {
-  direct: ['Direct', 'The picture comes straight from the camera'],
-  relayed: ['Relayed', 'No direct way was found: the picture takes one over a relay server'],
-};
-
-/** The way of the picture, in a word and in a sentence; empty when it is not known. @param {Figures | null} figures */
-export function route(figures) {
-  if (!figures?.path) return { short: '', long: '' };
-  const { path, protocol, family } = figures;
-  const [word, sentence] = ROUTES[path];
-  const over = [protocol, family].filter(Boolean).join(' and ');
-  return { short: [word, protocol].filter(Boolean).join(' · '), long: `${sentence}${over && `, over ${over}`}.` };
-}
-
-/** The statistics as rows of a table. @param {Figures | null} figures @returns {[string, string][]} */
-export function rows(figures) {
-  return FIGURES.map(([label, value]) => [label, (figures && value(figures)) || '–']);
-}
-
-/** @type {<T>(value: T | null, then: (value: T) => string) => string | null} */
-const given = (value, then) => (value === null ? null : then(value));
-
-/** @param {number | null} seconds */
-const milliseconds = (seconds, about = '') =>
-  given(seconds, (s) => (s < 0.001 ? 'under 1 ms' : `${about}${(1000 * s).toFixed(0)} ms`));
-
-/** @param {number} perSecond */
-const bits = (perSecond) =>
-  perSecond >= 1e6 ? `${(perSecond / 1e6).toFixed(1)} Mbit/s` : `${(perSecond / 1e3).toFixed(0)} kbit/s`;

@@ -52,7 +52,7 @@ function counted(findings, verdict, word) {
   return count === 1 ? `One ${word} is wrong` : `${count} ${word}s are wrong`;
 }
 
-const FAULTS = 'Below is what it is, what it means for the picture, and what can be done about it.';
+const FAULTS = 'Below: what is wrong, what it means for the picture, and what can be done about it.';
 const WARNINGS = 'The picture should come; below is what may get in its way at times.';
 const WELL = 'Nothing that could be tested keeps the picture from this browser.';
 const SO_FAR = 'This browser and the server are fit. The way to a camera shows with its link.';

@@ -180,6 +180,13 @@ const SILENT_STUN = warning(
   'This network may block UDP; try another one, as that of a phone.',
 );
 
+/** @type {Record<Transport, string>} */
+const SILENT_TURN = {
+  UDP: 'Try another network, as that of a phone: this one may block UDP.',
+  TCP: 'Try another network: this one may block the port, or the server is down.',
+  TLS: 'Try another network: this one may block the port; or the server is down, or this browser does not believe its certificate.',
+};
+
 /** @param {Turn} outcome @returns {Finding[]} */
 export function judgeTurn({ transport, refused, allocated, roundTrip }) {
   if (roundTrip !== null) return [well('turn', `It relays over ${transport}: a round trip took ${roundTrip.toFixed(0)} ms.`)];
@@ -190,7 +197,7 @@ export function judgeTurn({ transport, refused, allocated, roundTrip }) {
       'turn_silent',
       `It gives this browser no address over ${transport}.`,
       `The relay cannot be used over ${transport} from here.`,
-      transport === 'UDP' ? 'This network may block UDP.' : 'This network may block the port, or the server is down.',
+      SILENT_TURN[transport],
     ),
   ];
 }
@@ -263,8 +270,8 @@ const UDP_BLOCKED = warning(
 const NO_UDP = fault(
   'udp_blocked',
   'Nothing answers over UDP, and no relay works over TCP.',
-  'No picture comes through this network.',
-  'Try another one, as that of a phone. The server’s owner can offer TURN over TLS on port 443.',
+  'Only a camera in this very network can be seen.',
+  'Try another one, as that of a phone; if it is the same there, the server’s owner should run “rendezvous doctor”.',
 );
 
 /** A step that this browser could not take. @param {unknown} error */

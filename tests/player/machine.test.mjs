@@ -4,10 +4,11 @@ import test from 'node:test';
 import { ending, EVENTS, refusal, STATES, step } from '../../player/machine.js';
 
 const EFFECTS = [
-  'join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move', 'setAside', 'takeBack', 'letGo',
+  'join', 'joinAgain', 'redial', 'resume', 'hangUp', 'openMedia', 'closeMedia', 'endSession', 'move', 'setAside', 'keepAside', 'takeBack',
+  'letGo',
 ];
 const OPENS = new Set(['openMedia', 'takeBack']);
-const CLOSES = new Set(['closeMedia', 'setAside']);
+const CLOSES = new Set(['closeMedia', 'setAside', 'keepAside']);
 const HAS_MEDIA = new Set(['negotiating', 'playing']);
 const PAIRS = STATES.flatMap((state) => EVENTS.map((event) => ({ state, event, ...step(state, event) })));
 
@@ -44,12 +45,16 @@ test('a session is ended before its media is closed, or the reason could not be 
 });
 
 test('nothing that signalling does takes the picture away', () => {
-  const signalling = ['welcomed', 'unreachable', 'disconnected', 'cameraAwaited', 'admitted', 'refused', 'rejected', 'forgotten'];
+  const signalling = ['welcomed', 'unreachable', 'disconnected', 'cameraAwaited', 'refused', 'rejected', 'forgotten'];
   for (const event of signalling) {
     const { to, effects } = step('playing', event);
     assert.equal(to, 'playing', event);
     assert.ok(!effects.includes('closeMedia'), event);
   }
+});
+
+test('a place that comes late, when the picture is back, is taken while the picture goes on', () => {
+  assert.deepEqual(step('playing', 'admitted'), { to: 'negotiating', effects: ['keepAside', 'openMedia'] });
 });
 
 test('a camera that is gone to the server ends nothing that runs', () => {
@@ -81,11 +86,10 @@ test('a picture that was lost is asked for again, and at once', () => {
   }
 });
 
-test('a path that falls silent is set aside, and whichever shows pictures first is kept', () => {
+test('a path that falls silent is set aside; if it comes back it is taken back', () => {
   assert.deepEqual(step('playing', 'mediaSilent'), { to: 'reconnecting', effects: ['setAside', 'joinAgain'] });
-  for (const state of ['joining', 'waiting', 'negotiating', 'reconnecting']) {
-    assert.equal(step(state, 'mediaReturned').to, 'playing', state);
-    assert.equal(step(state, 'mediaReturned').effects.at(-1), 'takeBack', state);
+  for (const state of ['joining', 'waiting', 'reconnecting']) {
+    assert.deepEqual(step(state, 'mediaReturned'), { to: 'playing', effects: ['takeBack'] }, state);
   }
   assert.deepEqual(step('negotiating', 'mediaConnected').effects, ['letGo']);
 });

@@ -25,12 +25,12 @@ class Path {
 const FLOWS = { packets: 40, pictures: 7 };
 const REPORTS = { packets: 1 };
 
-test('a path whose pictures flow is doubted after 1.2 s and silent after 2 s', () => {
+test('a path whose pictures flow is doubted after 0.75 s and silent after 2 s', () => {
   const path = new Path();
   assert.equal(path.runs(10_000, FLOWS), 'well');
-  assert.equal(path.runs(1_000), 'well');
+  assert.equal(path.runs(500), 'well');
   assert.equal(path.runs(250), 'doubtful');
-  assert.equal(path.runs(500), 'doubtful');
+  assert.equal(path.runs(1_000), 'doubtful');
   assert.equal(path.runs(250), 'silent');
 });
 
@@ -69,7 +69,35 @@ test('a hint is forgotten, and a path that does well is none the worse for it', 
   path.runs(5_000, FLOWS);
   path.pulse.hint(path.now);
   assert.equal(path.runs(10_000, FLOWS), 'well');
-  assert.equal(path.runs(1_000), 'well');
+  assert.notEqual(path.runs(1_500), 'silent');
+});
+
+test('a camera that sends a picture a second is not doubted every second', () => {
+  const path = new Path();
+  path.runs(5_000, FLOWS);
+  path.runs(750);
+  path.runs(250, { packets: 1, pictures: 1 });
+  for (let n = 0; n < 20; n += 1) {
+    assert.equal(path.runs(750), 'well');
+    assert.equal(path.runs(250, { packets: 1, pictures: 1 }), 'well');
+  }
+  assert.equal(path.runs(2_000), 'silent');
+});
+
+test('who hears nothing elsewhere either need not wait for long to believe it', () => {
+  const path = new Path();
+  path.runs(5_000, FLOWS);
+  path.runs(250);
+  assert.equal(path.pulse.mute(path.now), false);
+  path.runs(250);
+  assert.deepEqual([path.pulse.feeling, path.pulse.mute(path.now)], ['well', true]);
+});
+
+test('a camera whose pictures have stopped is mute most of the time, which says nothing', () => {
+  const path = new Path();
+  path.runs(5_000, FLOWS);
+  for (let n = 0; n < 5; n += 1) path.runs(250, REPORTS), path.runs(1_000);
+  assert.equal(path.pulse.mute(path.now), false);
 });
 
 test('a browser that counts nothing is not told that nothing comes', () => {

@@ -174,18 +174,79 @@ scene('a path that falls silent: the last frame stays, and another is asked for 
   assert.deepEqual([it.state, it.feeds.length, world.peers[0].closed, world.peer.closed], ['playing', 2, true, false]);
 });
 
-scene('a path that comes back before the new one is there is taken back', async (it, world) => {
+scene('a path that comes back before another place is given is taken back', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.pass(2_250);
+  await flows(it, world, 250, world.peers[0]);
+  assert.deepEqual([it.state, world.peers[0].closed, it.frozen], ['playing', false, 1]);
+  assert.deepEqual([it.feeds.length, it.feeds[0] === it.feeds[1]], [2, true]);
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  assert.equal(it.state, 'reconnecting');
+});
+
+/** The place that was asked for in a silence is given; `first` is the path whose place it takes. */
+async function replaced(it, world) {
   await it.play();
   await flows(it, world, 3_000);
   await world.pass(2_250);
   await it.says({ ...SESSION, session: 's2' });
-  const [first, second] = world.peers;
-  await flows(it, world, 500, first);
-  assert.deepEqual([it.state, first.closed, second.closed], ['playing', false, true]);
+  return world.peers;
+}
+
+scene('a path that comes back while another is made shows its pictures until the other does', async (it, world) => {
+  const [first, second] = await replaced(it, world);
+  await flows(it, world, 250, first);
+  it.viewer.pictured();
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['negotiating', true, 1]);
   assert.deepEqual([it.feeds.length, it.feeds[0] === it.feeds[1]], [2, true]);
-  assert.deepEqual(world.socket.sent.at(-1), { type: 'end', session: 's2', reason: '' });
-  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
-  assert.equal(it.state, 'reconnecting');
+  second.becomes('connected');
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['playing', false, 2]); // its last frame stays
+  assert.deepEqual([first.closed, second.closed, it.feeds.length], [true, false, 3]);
+});
+
+scene('a path that came back and went again leaves its last frame', async (it, world) => {
+  const [first, second] = await replaced(it, world);
+  await flows(it, world, 250, first);
+  it.viewer.pictured();
+  await world.pass(2_250);
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen, first.closed], ['negotiating', false, 2, false]);
+  await flows(it, world, 250, first);
+  it.viewer.pictured();
+  const { transport } = first.receivers[0];
+  first.becomes('failed');
+  transport.dispatchEvent(new Event('statechange'));
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen, first.closed], ['negotiating', false, 3, true]);
+  second.becomes('connected');
+  assert.equal(it.state, 'playing');
+});
+
+scene('a path that came back shows its pictures while others are tried in vain', async (it, world) => {
+  const [first, second] = await replaced(it, world);
+  await flows(it, world, 250, first);
+  it.viewer.pictured();
+  await it.says({ type: 'end', session: 's2', reason: 'camera_full' });
+  assert.deepEqual([it.state, it.viewer.view.picture, first.closed, second.closed], ['reconnecting', true, false, true]);
+  await flows(it, world, 1_000, first);
+  await it.says({ ...SESSION, session: 's3' });
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['negotiating', true, 1]);
+  world.peer.becomes('connected');
+  assert.deepEqual([it.state, it.frozen, world.peers.map(({ closed }) => closed)], ['playing', 2, [true, true, false]]);
+});
+
+scene('a place that is given when the picture is back is taken, and the picture goes on', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  await world.pass(2_250);
+  await flows(it, world, 250, world.peers[0]);
+  it.viewer.pictured();
+  const told = [];
+  it.viewer.face.changed = ({ state, picture }) => told.push([state, picture]);
+  await it.says({ ...SESSION, session: 's2' });
+  assert.deepEqual(told, [['negotiating', true]]);
+  world.peer.becomes('connected');
+  assert.deepEqual(told.at(-1), ['playing', false]);
+  assert.deepEqual([it.frozen, world.peers.map(({ closed }) => closed)], [2, [true, false]]);
 });
 
 scene('signalling and media that fall silent together are mended together, in the same place', async (it, world) => {

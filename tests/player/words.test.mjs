@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { refusal, STATES } from '../../player/machine.js';
-import { describe, route, rows } from '../../player/words.js';
+import { route, rows } from '../../player/readout.js';
+import { describe } from '../../player/words.js';
 
 const PROTOCOL = readFileSync(new URL('../../PROTOCOL.md', import.meta.url), 'utf8');
 const VIEW = { state: 'playing', reason: null, source: null, picture: true, stalled: false, paused: false };
+const LOST = { ...VIEW, picture: false };
 const section = (heading) => PROTOCOL.split(heading)[1].split(/^#/m)[0];
 const codes = (text) => [...text.matchAll(/`([a-z0-9_]+)`/g)].map((match) => match[1]);
 
@@ -37,7 +39,7 @@ test('every state has a chip, and all but a live picture a title', () => {
 
 test('every error that a viewer may meet has words of its own', () => {
   assert.ok(ERRORS.includes('room_unknown'));
-  const general = describe({ ...VIEW, state: 'joining', reason: { code: 'x', message: '' } }).title;
+  const general = describe({ ...LOST, state: 'joining', reason: { code: 'x', message: '' } }).title;
   for (const code of ERRORS.filter((code) => !NOT_OURS.has(code))) {
     const state = refusal(code) === 'rejected' ? 'ended' : 'joining';
     const words = describe({ ...VIEW, state, reason: { code, message: '' } });
@@ -46,17 +48,23 @@ test('every error that a viewer may meet has words of its own', () => {
   }
 });
 
+test('a picture that goes on while another connection is made is live, whatever goes on behind it', () => {
+  for (const state of ['negotiating', 'reconnecting', 'waiting']) {
+    assert.deepEqual(describe({ ...VIEW, state, reason: { code: 'media_silent', message: '' } }), describe(VIEW), state);
+  }
+});
+
 test('a page of another site is told of the option that lets it in', () => {
-  const words = (code) => describe({ ...VIEW, state: 'joining', reason: { code, message: '' } }).detail;
+  const words = (code) => describe({ ...LOST, state: 'joining', reason: { code, message: '' } }).detail;
   assert.match(words('server_elsewhere_unreachable'), /--allow-origin/);
   assert.doesNotMatch(words('server_unreachable'), /--allow-origin/);
 });
 
 test('every ending that a viewer may meet has words of its own', () => {
   assert.ok(REASONS.includes('camera_stopped'));
-  const general = describe({ ...VIEW, state: 'reconnecting', reason: { code: 'x', message: '' } }).title;
+  const general = describe({ ...LOST, state: 'reconnecting', reason: { code: 'x', message: '' } }).title;
   for (const code of REASONS.filter((code) => code !== 'left' && code !== 'replaced')) {
-    const words = describe({ ...VIEW, state: 'reconnecting', reason: { code, message: '' } });
+    const words = describe({ ...LOST, state: 'reconnecting', reason: { code, message: '' } });
     assert.notEqual(words.title, general, code);
     assertSentence(words.detail);
   }
@@ -77,19 +85,19 @@ test('every trouble of the camera has words of its own, and the publisher’s cu
 
 test('a code of the future is told in the other side’s words', () => {
   const reason = { code: 'later', message: 'The moon is in the way.' };
-  assert.equal(describe({ ...VIEW, state: 'joining', reason }).detail, reason.message);
-  assert.equal(describe({ ...VIEW, state: 'reconnecting', reason: { ...reason, code: 'toString' } }).detail, reason.message);
+  assert.equal(describe({ ...LOST, state: 'joining', reason }).detail, reason.message);
+  assert.equal(describe({ ...LOST, state: 'reconnecting', reason: { ...reason, code: 'toString' } }).detail, reason.message);
 });
 
 test('an unknown room sounds like a wrong link and like an absent camera, and is tried again', () => {
-  const { detail } = describe({ ...VIEW, state: 'joining', reason: { code: 'room_unknown', message: '' } });
+  const { detail } = describe({ ...LOST, state: 'joining', reason: { code: 'room_unknown', message: '' } });
   assert.match(detail, /link may be incomplete/);
   assert.match(detail, /camera has not come/);
   assert.match(detail, /by itself/);
 });
 
 test('waiting says why when the camera was stopped', () => {
-  const waiting = (code) => describe({ ...VIEW, state: 'waiting', reason: code && { code, message: '' } }).title;
+  const waiting = (code) => describe({ ...LOST, state: 'waiting', reason: code && { code, message: '' } }).title;
   assert.equal(waiting(null), 'Waiting for the camera');
   assert.equal(waiting('media_lost'), 'Waiting for the camera');
   assert.equal(waiting('camera_stopped'), 'The camera was stopped');

@@ -204,7 +204,7 @@ class Peer {
 
   async setLocalDescription(description = { type: 'offer', sdp: 'v=0 offer' }) {
     this.localDescription = description;
-    this.gatheredUnder ??= this.configuration.iceTransportPolicy;
+    this.gatheredUnder ??= this.configuration?.iceTransportPolicy;
   }
 
   async setRemoteDescription(description) {
