@@ -81,8 +81,7 @@ class Fmp4Leg:
         """What did not reach the viewer, in words; empty when all did."""
         counts = {
             "pictures skipped": self._reader.skipped,
-            "packets not taken by a relay": self.peer.relay_dropped,
-            "ways to ICE servers failed": self.peer.failed_servers,
+            **self.peer.losses,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 

@@ -130,8 +130,7 @@ class RtpLeg:
             "bursts not encrypted": self.peer.unencrypted,
             "key frames asked for": self.peer.keyframe_requests,
             "replays refused": self._replays.refused,
-            "packets not taken by a relay": self.peer.relay_dropped,
-            "ways to ICE servers failed": self.peer.failed_servers,
+            **self.peer.losses,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 

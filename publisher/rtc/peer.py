@@ -108,14 +108,9 @@ class Peer:
         return self._agent.route if self._agent else None
 
     @property
-    def failed_servers(self) -> int:
-        """How many ways to STUN and TURN servers have failed so far."""
-        return self._agent.failed_servers if self._agent else 0
-
-    @property
-    def relay_dropped(self) -> int:
-        """Packets besides the stream's that the way to a TURN server had no room for."""
-        return self._agent.relay_dropped if self._agent else 0
+    def losses(self) -> dict[str, int]:
+        """What went wrong on the way to the network, in words, and how often."""
+        return self._agent.losses if self._agent else {}
 
     @property
     def keyframe_requests(self) -> int:

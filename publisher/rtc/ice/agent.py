@@ -9,6 +9,7 @@ from aioice.candidate import Candidate
 from aioice.ice import Connection, StunProtocol, TransportPolicy
 
 from publisher.rtc.ice import candidates, hosts, names, turn
+from publisher.rtc.ice.bounded import Endpoint
 from publisher.rtc.ice.candidates import COMPONENT, LocalCandidate
 from publisher.rtc.ice.checks import Checks
 from publisher.rtc.ice.gatherer import Gatherer
@@ -79,13 +80,15 @@ class Agent(Checks):
         return route_of(nominated) if nominated else None
 
     @property
-    def failed_servers(self) -> int:
-        """How many ways to STUN and TURN servers have failed."""
-        return self._gatherer.faults.total()
+    def losses(self) -> dict[str, int]:
+        """What went wrong, in words, and how often."""
+        return {
+            "packets not taken by a relay": self._relay_dropped(),
+            "ways to ICE servers failed": self._gatherer.faults.total(),
+            "datagrams refused": self.unwanted,
+        }
 
-    @property
-    def relay_dropped(self) -> int:
-        """Packets that a way to a TURN server had no room for."""
+    def _relay_dropped(self) -> int:
         now = sum(turn.dropped_by(protocol.transport) for protocol in self._protocols)
         return self._dropped + now
 
@@ -93,7 +96,10 @@ class Agent(Checks):
         """Ends it; idempotent."""
         self._closing = True
         await self._gatherer.close()
-        self._dropped = self.relay_dropped  # closed protocols are forgotten
+        self._dropped = self._relay_dropped()  # closed protocols are forgotten
+        for protocol in self._protocols:
+            if protocol.local_candidate.type == "relay":
+                protocol.transport.close()  # all at once: where a server is gone it takes a second
         await super().close()
 
     # ── gathering ────────────────────────────────────────────────────────────────────────────
@@ -116,9 +122,7 @@ class Agent(Checks):
     async def _bind_hosts(self) -> None:
         for rank, address in enumerate(hosts.addresses(self._network)):
             try:
-                protocol = await hosts.bind(
-                    lambda: StunProtocol(self), address, self._network.ports
-                )
+                protocol = await hosts.bind(lambda: Endpoint(self), address, self._network.ports)
             except OSError as error:
                 logger.info("No candidate at %s: %s.", address, error.strerror or error)
             else:
@@ -135,17 +139,14 @@ class Agent(Checks):
         self._local_candidates.append(protocol.local_candidate)
 
     def _gathered(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() or self._closing:
-            return
-        if error := task.exception():
-            logger.error("Not all ICE servers could be asked.", exc_info=error)
-        self._listener.gathered(None)
+        if not task.cancelled() and not self._closing:
+            self._listener.gathered(None)
 
     # ── for the gatherer ─────────────────────────────────────────────────────────────────────
 
     def make_relay_protocol(self) -> StunProtocol:
         """See gatherer.Agent."""
-        return StunProtocol(self)
+        return Endpoint(self)
 
     def add_reflexive(self, base: StunProtocol, mapped: tuple[str, int]) -> None:
         """See gatherer.Agent; without a NAT it is no news (RFC 8445 §5.1.3)."""
@@ -160,6 +161,7 @@ class Agent(Checks):
             transport.get_extra_info("sockname"),
             None if hidden else transport.get_extra_info("related_address"),
             server.transport,
+            sum(candidate.type == "relay" for candidate in self._local_candidates),
         )
         protocol.local_candidate = made
         self._protocols.append(protocol)  # also of a connection that closes: it closes these
@@ -177,9 +179,9 @@ class Agent(Checks):
         if nominated and nominated.protocol is protocol:
             return
         for pair in [pair for pair in self._check_list if pair.protocol is protocol]:
-            self.give_up(pair)
-            self._check_list.remove(pair)
+            self.forget(pair)
         if protocol in self._protocols:
+            self._dropped += turn.dropped_by(protocol.transport)
             self._protocols.remove(protocol)
             self._local_candidates.remove(protocol.local_candidate)
         protocol.transport.close()

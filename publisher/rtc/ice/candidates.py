@@ -9,6 +9,8 @@ from rendezvous.wire.messages import IceCandidate
 
 COMPONENT: Final = 1  # RTP, and all else with it (RFC 5761)
 _MOST_PREFERRED: Final = 65535
+_PEER_REFLEXIVE: Final = 110  # RFC 8445 §5.1.2.2
+_RANKS: Final = 256
 _DISCARD: Final = 9  # a port for what is not told (RFC 8839 §5.1)
 
 
@@ -32,14 +34,24 @@ def reflexive(base: Candidate, mapped: tuple[str, int]) -> LocalCandidate:
 
 
 def relayed(
-    relay: tuple[str, int], mapped: tuple[str, int] | None, transport: Transport
+    relay: tuple[str, int], mapped: tuple[str, int] | None, transport: Transport, rank: int = 0
 ) -> LocalCandidate:
-    """An address at a TURN server. ``mapped``: what it saw of us; None hides that."""
-    made = _candidate("relay", relay, f"{relay[0]}|{transport.name}", int(transport))
+    """An address at a TURN server. ``mapped``: what it saw of us; None hides that.
+
+    Servers that answered sooner have a lower rank.
+    """
+    made = _candidate(
+        "relay", relay, f"{relay[0]}|{transport.name}", transport * _RANKS + rank % _RANKS
+    )
     nowhere = "::" if ":" in relay[0] else "0.0.0.0"  # noqa: S104  # nothing is bound
     made.related_address, made.related_port = mapped or (nowhere, _DISCARD)
     made.relay = transport
     return made
+
+
+def as_peer_reflexive(candidate: Candidate) -> int:
+    """The priority of what the other side may learn of a candidate by its checks (§7.1.1)."""
+    return _PEER_REFLEXIVE << 24 | candidate.priority & 0xFFFFFF
 
 
 def _candidate(kind: str, address: tuple[str, int], base: str, rank: int) -> LocalCandidate:

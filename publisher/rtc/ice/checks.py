@@ -12,13 +12,16 @@ What is done otherwise than in aioice, whose connection this is:
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from aioice import stun
-from aioice.ice import ICE_COMPLETED, CandidatePair, Connection, StunProtocol
+from aioice.ice import ICE_COMPLETED, CandidatePair, StunProtocol
 
+from publisher.rtc.ice import candidates
+from publisher.rtc.ice.bounded import Bounded
 from publisher.rtc.ice.candidates import COMPONENT
 from publisher.rtc.ice.nomination import Nominations, is_relayed, outranks
 
@@ -31,17 +34,16 @@ _CONSENT_RETRANSMISSIONS: Final = 2  # waits 3.5 s
 _State = CandidatePair.State
 
 
-class Checks(Connection):
+class Checks(Bounded):
     """A connection that never takes its list of checks for complete."""
 
     _nominated: Nominations
-    _on_heard: Callable[[], None]
     _requests: dict[CandidatePair, stun.Message]
     _beside: set[asyncio.Task[None]]
 
     def begin(self, on_heard: Callable[[], None]) -> None:
-        """In the place of ``__init__``; ``on_heard`` is called at every sign of life."""
-        self._on_heard = on_heard
+        """See Bounded."""
+        super().begin(on_heard)
         self._nominated = Nominations()
         self._requests = {}
         self._beside = set()
@@ -83,6 +85,7 @@ class Checks(Connection):
         for remote in self._remote_candidates:
             self._pair_remote_candidate(remote)
         self.sort_check_list()
+        self.trim()
 
     # ── our checks ───────────────────────────────────────────────────────────────────────────
 
@@ -115,16 +118,10 @@ class Checks(Connection):
                     self.check_start_task(pair)
                     return
 
-    def give_up(self, pair: CandidatePair) -> None:
-        """Ends the check of a pair so that one from the other side begins it anew."""
-        if pair.task:
-            pair.task.cancel()
-            pair.task = None
-            self.check_state(pair, _State.FAILED)
-
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:  # noqa: FBT001
         """As stock; a check's is kept for as long as it is under way."""
         request = super().build_request(pair, nominate)
+        request.attributes["PRIORITY"] = candidates.as_peer_reflexive(pair.local_candidate)
         if pair.state is _State.IN_PROGRESS:
             self._requests[pair] = request
         return request
@@ -143,8 +140,7 @@ class Checks(Connection):
     def check_incoming(
         self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol
     ) -> None:
-        """An authenticated check of the other side."""
-        self._on_heard()
+        """See Bounded."""
         nominated = self._nominated.get(COMPONENT)
         for pair in self._check_list:
             if pair.protocol is protocol and pair.remote_addr == addr:
@@ -154,25 +150,25 @@ class Checks(Connection):
                     protocol.send_stun(request, addr)
         super().check_incoming(message, addr, protocol)
 
-    def data_received(self, data: bytes, component: int) -> None:
-        """As stock."""
-        self._on_heard()
-        super().data_received(data, component)
-
     # ── consent ──────────────────────────────────────────────────────────────────────────────
 
     async def query_consent(self) -> None:
         """Asks for as long as it is answered; then closes."""
-        loop = asyncio.get_running_loop()
-        answered = loop.time()
-        while loop.time() - answered < _CONSENT_LOST_SECONDS:
-            await asyncio.sleep(_CONSENT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
-            pair = self._nominated.get(COMPONENT)
-            if pair and await self._consents(pair):
-                answered = loop.time()
+        with contextlib.suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(_CONSENT_LOST_SECONDS):
+                    await self._consent()
                 self._on_heard()
         self._query_consent_task = None  # close() would wait for it
         await self.close()
+
+    async def _consent(self) -> None:
+        """Until it is given."""
+        consents = False
+        while not consents:
+            await asyncio.sleep(_CONSENT_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            pair = self._nominated.get(COMPONENT)
+            consents = pair is not None and await self._consents(pair)
 
     async def _consents(self, pair: CandidatePair) -> bool:
         try:

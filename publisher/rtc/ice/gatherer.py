@@ -39,7 +39,7 @@ _REFUSALS: Final = {
     441: "refuses the credentials (441)",
     486: "has no more allocations for this user (486)",
 }
-_said: dict[tuple[str, str], float] = {}
+_said: dict[str, float] = {}
 
 
 class Agent(Protocol):
@@ -90,7 +90,10 @@ class Gatherer:
             self._reflect(base) for base in self._agent.hosts if self._stun
         ]
         questions += [self._relay(*group) for group in self._groups[:MOST_TURN]]
-        await asyncio.gather(*questions)
+        # Not the first exception ends it: none concerns the others, and all must have ended.
+        for outcome in await asyncio.gather(*questions, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.error("An ICE server could not be asked.", exc_info=outcome)
 
     # ── STUN ─────────────────────────────────────────────────────────────────────────────────
 
@@ -159,14 +162,18 @@ class Gatherer:
         reason, level = _reason(error)
         if level > logging.DEBUG:
             self.faults[reason] += 1
-        now = time.monotonic()
-        key = (str(server), reason)
-        if now - _said.get(key, -_SAID_SECONDS) < _SAID_SECONDS:
-            return
-        if len(_said) >= _MOST_SAID:
-            _said.clear()
-        _said[key] = now
-        logger.log(level, "ICE server %s %s.", server, reason)
+        _say(level, f"ICE server {server} {reason}.")
+
+
+def _say(level: int, sentence: str) -> None:
+    """Once a minute at the most: every viewer meets the same servers."""
+    now = time.monotonic()
+    if now - _said.get(sentence, -_SAID_SECONDS) < _SAID_SECONDS:
+        return
+    if len(_said) >= _MOST_SAID:
+        _said.clear()
+    _said[sentence] = now
+    logger.log(level, "%s", sentence)
 
 
 async def _binding(base: StunProtocol, at: tuple[str, int]) -> tuple[str, int] | None:
@@ -198,7 +205,8 @@ def _usable(urls: Iterable[str]) -> Iterator[Server]:
         try:
             yield parse(url)
         except ValueError as error:
-            logger.warning("ICE server left out: %s is %s.", url, error)
+            # Who puts a password into the URL, where none belongs, must not find it in a log.
+            _say(logging.WARNING, f"ICE server left out: {url.rpartition('@')[2]!r} is {error}.")
 
 
 def _reason(error: Exception) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aioice import stun
 from aioice.candidate import Candidate
-from aioice.ice import CandidatePair, Connection
+from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.turn import TurnClientMixin, TurnTransport
 from aiortc import RTCPeerConnection
 
@@ -23,7 +23,8 @@ from publisher.rtc.ice.urls import Transport
 _CONNECTION: Final = (
     "_check_list", "_check_list_done", "_check_list_state", "_closing", "_early_checks",
     "_early_checks_done", "_local_candidates", "_local_candidates_end", "_local_candidates_start",
-    "_nominated", "_nominating", "_protocols", "_query_consent_task", "_remote_candidates",
+    "_nominated", "_nominating", "_protocols", "_query_consent_task", "_queue",
+    "_remote_candidates",
     "_transport_policy",
 )  # fmt: skip
 _METHODS: Final = (
@@ -35,7 +36,7 @@ _CLIENT: Final = (
     "channel_refresh_at", "channel_refresh_time", "peer_to_channel", "peer_to_failed_channel",
     "mapped_address",
 )  # fmt: skip
-_REMOTE: Final = ("192.0.2.1", 1000)
+_REMOTE: Final = ("192.0.2.1", 1024)
 
 
 class TrialError(Exception):
@@ -69,6 +70,8 @@ def _missing() -> Iterable[str]:
         known: Any = owner
         yield from set(wanted) - set(known.__code__.co_names)
     yield from (name for name in _METHODS if not callable(getattr(Connection, name, None)))
+    if not callable(getattr(StunProtocol, "datagram_received", None)):
+        yield "datagram_received"
     if not hasattr(RTCPeerConnection, "_RTCPeerConnection__connect"):
         yield "connecting"
 

@@ -21,7 +21,7 @@ from publisher.rtc.peer import _configuration
 from rendezvous.wire.messages import IcePolicy, IceServer
 from tests.support.waiting import until
 
-REMOTE = ("198.51.100.1", 1000)
+REMOTE = ("198.51.100.1", 10000)
 State = CandidatePair.State
 
 
