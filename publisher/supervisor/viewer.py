@@ -31,6 +31,10 @@ CONNECT_SECONDS = 15.0
 # first may be a whim of the network, and the second is the end.
 SUSPECT_SECONDS = 3.0
 SILENCE_SECONDS = 8.0
+# A viewer that has joined anew, in a silence, shows this session's pictures until the next one has
+# its own, and then closes it. For so long it is let run; and so long it may be silent meanwhile.
+REPLACED_SECONDS = 5.0
+REPLACED_SILENCE_SECONDS = 1.5
 TICK_SECONDS = 0.5
 MAILBOX_ITEMS = 256
 
@@ -92,11 +96,16 @@ class Viewer:
         self._started = _now()
         self._connected = False
         self._reason: str | None = None
+        self._replaced: float | None = None  # since when
+        self.holds_place = True
+        """False when it is over, or its viewer has a newer session: others may come."""
         self.dropped = 0
         self.put(Offer(session=opening.session, sdp=opening.sdp))
 
     def put(self, item: Item) -> None:
         """A message for this session; lost, and counted, when the task cannot keep up."""
+        if isinstance(item, End):  # who comes next may do so before the task gets to it
+            self.holds_place = False
         try:
             self._mailbox.put_nowait(item)
         except asyncio.QueueFull:
@@ -112,11 +121,6 @@ class Viewer:
         """Whether the session can go on with the camera's new format."""
         return self._leg.suits(media)
 
-    @property
-    def ended(self) -> bool:
-        """Whether it only has to be cleared away."""
-        return self._reason is not None
-
     def network_changed(self) -> None:
         """Ends the session if its way began at an address that this machine has no more."""
         address = self._leg.local_address
@@ -127,7 +131,8 @@ class Viewer:
         """Ends the session from this side."""
         if self._reason is None:
             self._reason = reason
-            self._send(End(session=self.session, reason=reason, message=message))
+            if self._replaced is None:  # or the server has forgotten it
+                self._send(End(session=self.session, reason=reason, message=message))
             self.put(End(session=self.session, reason=reason))
 
     async def run(self) -> str:
@@ -153,6 +158,8 @@ class Viewer:
                 await self._answer(sdp)
             case Candidate(candidate=candidate):
                 await self._leg.add_candidate(candidate)
+            case End(reason=EndReason.REPLACED):
+                self._replaced = self._replaced or _now()
             case End(reason=reason):
                 self._reason = self._reason or reason
             case "connected":
@@ -180,13 +187,20 @@ class Viewer:
     def _check(self) -> None:
         if self._reason is not None:
             return
-        if not self._connected:
+        if self._replaced is not None:
+            self._check_replaced(_now() - self._replaced)
+        elif not self._connected:
             if _now() - self._started > CONNECT_SECONDS:
                 self.end(EndReason.CONNECT_TIMEOUT)
         elif self._leg.silence > SILENCE_SECONDS:
             self.end(EndReason.MEDIA_LOST)
         else:
             self._suspect(self._leg.silence > SUSPECT_SECONDS)
+
+    def _check_replaced(self, seconds: float) -> None:
+        silent = min(seconds, self._leg.silence) > REPLACED_SILENCE_SECONDS
+        if silent or not self._connected or seconds > REPLACED_SECONDS:
+            self._reason = EndReason.REPLACED
 
     def _suspect(self, suspicious: bool) -> None:  # noqa: FBT001
         if suspicious and not self._suspected:

@@ -30,6 +30,8 @@ from rendezvous.wire.messages import (
 logger = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 3.0
+# Times the places: sessions that were replaced, or are being closed, beside those that hold one.
+ROOMY, CROWDED = 2, 3
 MOST_UNSAID = 64  # ends of sessions, that a server has to be told when it is back
 
 
@@ -67,8 +69,8 @@ class Viewers:
         """A viewer's first offer."""
         if opening.session in self._viewers:
             return
-        # A viewer that comes back does so before its former session has been cleared away.
-        if sum(not viewer.ended for viewer in self._viewers.values()) >= self._most:
+        self._make_room()
+        if self._full:
             message = f"This camera serves {self._most} viewers at the most."
             end = End(session=opening.session, reason=EndReason.CAMERA_FULL, message=message)
             self._send(end)
@@ -87,6 +89,19 @@ class Viewers:
         task = asyncio.create_task(self._run(viewer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    @property
+    def _full(self) -> bool:
+        # A viewer that comes back does so before its former session has been cleared away.
+        places = sum(viewer.holds_place for viewer in self._viewers.values())
+        return places >= self._most or len(self._viewers) >= CROWDED * self._most
+
+    def _make_room(self) -> None:
+        if len(self._viewers) < ROOMY * self._most:
+            return
+        for viewer in self._viewers.values():
+            if not viewer.holds_place:
+                viewer.end(EndReason.REPLACED)
 
     def _refuse(self, opening: Session, message: str = "") -> None:
         self._send(End(session=opening.session, reason=EndReason.OFFER_REFUSED, message=message))
@@ -112,7 +127,7 @@ class Viewers:
     def resumptions(self, room: str) -> Iterator[Resume | End]:
         """What to say to a server that may have forgotten the sessions: they run, or are over."""
         for viewer in self._viewers.values():
-            if not viewer.ended:
+            if viewer.holds_place:
                 yield Resume(session=viewer.session, secret=viewer.secret, room=room)
         while self._unsaid:
             opening, end = self._unsaid.popleft()

@@ -173,9 +173,54 @@ async def test_a_way_that_began_at_an_address_which_is_gone_is_no_way(
 ) -> None:
     rig.leg.local_address = address
     rig.viewer.network_changed()
-    assert rig.viewer.ended is ended
+    assert rig.viewer.holds_place is not ended
     rig.viewer.end(EndReason.CAMERA_STOPPED)
     assert await rig.run() == (EndReason.MEDIA_LOST if ended else EndReason.CAMERA_STOPPED)
+
+
+@pytest.fixture
+def replaced(rig: Rig) -> Rig:
+    """Connected, and its viewer has joined anew."""
+    rig.change_state("connected")
+    rig.viewer.put(End(session=ID, reason=EndReason.REPLACED))
+    return rig
+
+
+async def test_a_session_that_was_replaced_shows_its_pictures_until_the_viewer_closes_it(
+    replaced: Rig,
+) -> None:
+    """Its place is free at once, and nobody is told of its end: the server has forgotten it."""
+    assert not replaced.viewer.holds_place
+    running = asyncio.create_task(replaced.run())
+    await until(lambda: replaced.viewer._replaced is not None)
+    assert not replaced.leg.closed
+    replaced.change_state("closed")
+    assert await running == EndReason.MEDIA_LOST
+    assert replaced.leg.closed
+    assert not any(isinstance(message, End) for message in replaced.sent)
+
+
+async def test_a_session_that_was_replaced_goes_soon_in_any_case(
+    replaced: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPLACED_SECONDS", 0.02)
+    assert await replaced.run() == EndReason.REPLACED
+
+
+async def test_a_silent_session_that_was_replaced_is_given_a_moment_to_be_heard(
+    replaced: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word of it may come before the first packet of a network that is back."""
+    monkeypatch.setattr(module, "REPLACED_SILENCE_SECONDS", 0.05)
+    replaced.leg.silence = 7.0
+    began = asyncio.get_running_loop().time()
+    assert await replaced.run() == EndReason.REPLACED
+    assert asyncio.get_running_loop().time() - began >= 0.05
+
+
+async def test_a_session_that_was_replaced_before_it_connected_is_over(rig: Rig) -> None:
+    rig.viewer.put(End(session=ID, reason=EndReason.REPLACED))
+    assert await rig.run() == EndReason.REPLACED
 
 
 @pytest.mark.parametrize("state", ["failed", "closed"])

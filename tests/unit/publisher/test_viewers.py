@@ -9,7 +9,6 @@ import pytest
 from publisher.supervisor import viewers as module
 from publisher.supervisor.viewers import Viewers
 from rendezvous.wire.messages import End, EndReason, IcePolicy, Message, Resume, Session
-from tests.support.waiting import until
 
 OUTLET = cast(Any, SimpleNamespace(media=None))
 
@@ -69,17 +68,37 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     return rig
 
 
-async def test_a_session_that_is_over_takes_no_place_while_it_is_cleared_away(rig: Rig) -> None:
-    """Or a viewer whose address has changed would be told that the camera is full: by itself."""
+@pytest.mark.parametrize("reason", [EndReason.LEFT, EndReason.REPLACED])
+async def test_a_session_that_is_over_takes_no_place_while_it_is_cleared_away(
+    rig: Rig, reason: EndReason
+) -> None:
+    """Or a viewer that comes back would be told that the camera is full: by itself.
+
+    After an outage its end and its return arrive in one go.
+    """
     rig.opens("a")
     rig.opens("b")
     rig.opens("c")
     assert rig.ends == [("c", EndReason.CAMERA_FULL)]
-    rig.viewers.put(End(session="a" * 22, reason=EndReason.REPLACED))
-    await until(lambda: rig.viewers._viewers["a" * 22].ended)
+    rig.viewers.put(End(session="a" * 22, reason=reason))
     rig.opens("d")
     assert rig.ends == [("c", EndReason.CAMERA_FULL)]
     assert len(rig.legs) == 3
+    await rig.close()
+
+
+async def test_whoever_joins_again_and_again_does_not_fill_the_camera_with_former_sessions(
+    rig: Rig,
+) -> None:
+    for name in "abcdefgh":
+        rig.opens(name)
+        rig.viewers.put(End(session=name * 22, reason=EndReason.REPLACED))
+    assert len(rig.legs) == module.CROWDED * 2
+    assert [reason for _, reason in rig.ends].count(EndReason.CAMERA_FULL) == 2
+    for viewer in tuple(rig.viewers._viewers.values())[:-1]:
+        assert (
+            viewer._reason == EndReason.REPLACED
+        )  # they run no longer than it takes to close them
     await rig.close()
 
 
