@@ -110,7 +110,7 @@ def judge(seen: Observed, transcode: Transcode) -> list[Finding]:
 def _no_key_frames(seconds: float) -> Finding:
     return fault(
         "no_key_frames",
-        f"The camera has sent no key frame in {seconds:.0f} seconds.",
+        f"The camera has sent no key frame in {_spoken(seconds)}.",
         "A picture can only begin with one: viewers see nothing.",
         "Set its I-frame interval to 1 or 2 seconds and turn off intra refresh and smart codecs.",
     )
@@ -146,7 +146,7 @@ def _obstacles(media: Format, transcode: Transcode) -> list[Finding]:
 
 def _gop(seen: Observed) -> list[Finding]:
     if seen.gop is None:
-        return [_long_gop(f"There was one key frame in {seen.seconds:.0f} seconds.")]
+        return [_long_gop(f"There was one key frame in {_spoken(seen.seconds)}.")]
     if seen.gop > LONGEST_GOP:
         return [_long_gop(f"There are up to {seen.gop:.1f} seconds from key frame to key frame.")]
     return [well("gop", f"A key frame comes every {seen.gop:.1f} seconds.")]
@@ -175,8 +175,12 @@ def _losses(seen: Observed) -> list[Finding]:
         warning(
             "source_losses",
             f"{seen.lost} packets were lost on the way from the camera, and {seen.broken} broken, "
-            f"in {seen.seconds:.0f} seconds.",
+            f"in {_spoken(seen.seconds)}.",
             "Pictures stutter or show blocks.",
             "Use a cable instead of Wi-Fi, rtsp_transport=tcp, or a lower bit rate.",
         )
     ]
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.1f} seconds"

@@ -20,10 +20,10 @@ usage: publisher doctor [--json] [--seconds N] [settings of publisher start]
        publisher doctor [--json] [--seconds N] key=value …   in EvoStream's words
 
 Tests the road from the camera to its viewers step by step: this machine, the key, the rendezvous
-(name, port, TLS, clock, greeting), the room, STUN and TURN over each transport, the kind of NAT,
-and the camera (address, password, codecs, key frames, B-frames, sound, losses). Says what is
-wrong, what viewers notice of it (→) and what to do (⚒). Needs the settings that the camera is
-started with, and changes nothing; a camera that runs keeps running.
+(name, port, TLS, clock, greeting, WebSocket), the room, STUN and TURN over each transport, the
+kind of NAT, and the camera (address, password, codecs, key frames, B-frames, sound, losses). Says
+what is wrong, what viewers notice of it (→) and what to do (⚒). Needs the settings that the camera
+is started with, and changes nothing; a camera that runs keeps running.
 
   --json        one JSON object at the end, for programs
   --seconds N   watch each camera for so long at the most (10)
@@ -46,6 +46,8 @@ def run(
     parser.add_argument("--seconds", type=float, default=SECONDS)
 
     def examine_all(report: Report, chosen: Namespace, rest: Sequence[str]) -> int:
+        if not chosen.seconds > 0:  # nor is it nan
+            parser.error("argument --seconds: it is more than 0")
         return _examine(report, rest, environ, chosen.seconds)
 
     return consultation.run(words, parser, USAGE, examine_all, write)

@@ -10,7 +10,7 @@ from publisher.settings import CameraSettings, Settings
 from publisher.signalling.connection import ServerAddress
 from publisher.sources.address import Address, AddressError
 from publisher.sources.catalog import source_for
-from rendezvous.probes import dialling, ice, servers
+from rendezvous.probes import dialling, ice, servers, web
 from rendezvous.probes.dialling import Door
 from rendezvous.probes.findings import Finding, Report, fault, note, of_error
 from rendezvous.program.errors import SettingsError
@@ -77,8 +77,13 @@ async def _examine_rooms(settings: Settings, trust: Trust, report: Report) -> No
 async def _reach(address: ServerAddress, tls: ssl.SSLContext, report: Report) -> room.Server | None:
     context = tls if address.tls else None
     report.begin(f"Rendezvous  {address.origin}{', TLS' if address.tls else ''}")
-    open_for_us = await dialling.reach(Door(address.host, address.port, context), report)
-    return room.Server(address, context) if open_for_us else None
+    server = room.Server(address, context)
+    if not await dialling.reach(Door(address.host, address.port, context), report):
+        return None
+    if not await room.greet(server, report):
+        return None
+    report.add(await web.websocket(address.host, address.port, context))
+    return server
 
 
 def _name(chosen: CameraSettings, claimant: keys.Claimant) -> str:

@@ -58,11 +58,21 @@ class Server:
     tls: ssl.SSLContext | None
 
 
+async def greet(server: Server, report: Report) -> bool:
+    """Whether it is a rendezvous that talks with us."""
+    try:
+        async with _viewer(server) as viewer:
+            report.add(_greeting(viewer))
+    except SignallingError as error:
+        report.add(_refused(error.code, error.sentence, error.cure))
+        return False
+    return True
+
+
 async def examine(server: Server, claimant: Claimant, report: Report) -> Joined | None:
     """What a viewer of this room is given; None when none gets in."""
     try:
         async with _viewer(server) as viewer:
-            report.add(_greeting(viewer))
             return await _enter(server, claimant, viewer, report)
     except SignallingError as error:
         report.add(_refused(error.code, error.sentence, error.cure))

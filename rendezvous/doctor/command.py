@@ -16,10 +16,10 @@ usage: rendezvous doctor [--json] [settings of rendezvous]
 
 Tests an installation from the server's own machine: settings, store (file or Redis, and its
 clock), certificate (names, time, chain, key), ports, each --public-origin along the road that
-cameras take (name, port, TLS, greeting, claim), and each STUN and TURN server over its transport
-(does it answer, take our secret, relay, and refuse private addresses). Says what is wrong, what
-viewers notice of it (→) and what to do (⚒). Needs the settings and the user that the server is
-started with, changes nothing, and may run while the server does.
+cameras and viewers take (name, port, TLS, greeting, claim, WebSocket), and each STUN and TURN
+server over its transport (does it answer, take our secret, relay, and refuse private addresses).
+Says what is wrong, what viewers notice of it (→) and what to do (⚒). Needs the settings and the
+user that the server is started with, changes nothing, and may run while the server does.
 
   --json        one JSON object at the end, for programs
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
-from rendezvous.probes import dialling
+from rendezvous.probes import dialling, web
 from rendezvous.probes.channels import PATIENCE, SilentError, connect
 from rendezvous.probes.dialling import NOBODY, Door
 from rendezvous.probes.findings import Finding, Report, fault, note, warning, well
@@ -81,16 +81,24 @@ async def examine_origin(host: str, port: int, report: Report) -> None:
     if not await dialling.reach(Door(host, port, tls), report):
         return
     origin = Door(host, port, tls).origin
+    answer = await _claim(origin, host, port, tls)
+    if answer is None:
+        report.add(_foreign(origin))
+    else:
+        report.add(_known(origin, answer), await web.websocket(host, port, tls))
+
+
+async def _claim(origin: str, host: str, port: int, tls: ssl.SSLContext | None) -> Error | None:
+    """How a camera's claim would be refused there; None: it is no rendezvous."""
     for address in await resolve(host, port):
         try:
             async with _greeted(address, tls, host) as (_, line):
-                report.add(_known(origin, await line.ask(_nobodys(origin), Error)))
-                return
+                return await line.ask(_nobodys(origin), Error)
         except (SilentError, ssl.SSLError):
             continue
         except ForeignError:
             break
-    report.add(_foreign(origin))
+    return None
 
 
 async def _tls_at(host: str, port: int) -> ssl.SSLContext | None:

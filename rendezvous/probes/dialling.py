@@ -1,18 +1,17 @@
 """The road to a rendezvous up to where it speaks: name, TCP, TLS, clock."""
 
-import asyncio
 import datetime as dt
-import email.utils
 import ssl
 from dataclasses import dataclass
 from typing import Final
 
 from rendezvous.probes import certificates
 from rendezvous.probes.certificates import Certificate
-from rendezvous.probes.channels import PATIENCE, SilentError, connect
+from rendezvous.probes.channels import SilentError, connect
 from rendezvous.probes.findings import Finding, Report, fault, note, warning, well
 from rendezvous.probes.names import resolve, shown
 from rendezvous.probes.stun import Address
+from rendezvous.probes.web import time_there
 
 CLOCK_SECONDS: Final = 60.0  # apart; less is no trouble to certificates and credentials
 NOBODY = "Nobody can watch, and no camera gets in."
@@ -134,7 +133,7 @@ async def _explain(door: Door, address: Address) -> list[Finding]:
     context.verify_mode = ssl.CERT_NONE
     try:
         certificate = Certificate.parse(await _certificate(address, context, door.host))
-        theirs = await _their_time(address, context, door.host)
+        theirs = await time_there(address, context, door.host)
     except (ssl.SSLError, SilentError, ValueError):
         return [_without_tls(door)]
     return judge_refused(certificate, door.host, ours=_now(), theirs=theirs)
@@ -157,7 +156,7 @@ def judge_refused(
 
 async def _compare_clocks(door: Door, address: Address, report: Report) -> None:
     try:
-        theirs = await _their_time(address, door.tls, door.host)
+        theirs = await time_there(address, door.tls, door.host)
     except (ssl.SSLError, SilentError):
         theirs = None
     if theirs is None:
@@ -192,34 +191,6 @@ def _span(apart: dt.timedelta) -> str:
         if apart.total_seconds() >= 2 * seconds:
             return f"{apart.total_seconds() / seconds:.0f} {unit}"
     return f"{apart.total_seconds():.0f} seconds"
-
-
-async def _their_time(
-    address: Address, context: ssl.SSLContext | None, name: str
-) -> dt.datetime | None:
-    """The Date of an answer (RFC 9110 §6.6.1); raises SilentError or ssl.SSLError."""
-    reader, writer = await connect(address, context, name)
-    try:
-        writer.write(f"GET /healthz HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-        async with asyncio.timeout(PATIENCE):
-            head = await reader.readuntil(b"\r\n\r\n")
-    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        return None
-    finally:
-        writer.transport.abort()
-    return date_of(head.decode("latin-1"))
-
-
-def date_of(head: str) -> dt.datetime | None:
-    """From the head of an HTTP answer."""
-    for line in head.split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.lower() == "date":
-            try:
-                return email.utils.parsedate_to_datetime(value.strip()).astimezone(dt.UTC)
-            except ValueError:
-                return None
-    return None
 
 
 def _now() -> dt.datetime:

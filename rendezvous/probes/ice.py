@@ -34,7 +34,7 @@ async def examine(
             outcome = await second_look(await answer)
             report.add(*outcome.findings)
             outcomes.append(outcome)
-    report.begin("NAT and UDP")
+    report.begin("NAT and UDP" if chosen else "STUN and TURN")
     report.add(*await _nat(outcomes), *judge(outcomes))
     return outcomes
 

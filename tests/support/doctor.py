@@ -1,12 +1,13 @@
 """The real commands ``publisher doctor`` and ``rendezvous doctor``, and what they found."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,28 @@ def silent_udp(port: int = 0) -> Iterator[int]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
         hole.bind(("127.0.0.1", port))
         yield hole.getsockname()[1]
+
+
+@asynccontextmanager
+async def proxy_without_websockets(port: int, server: int) -> AsyncIterator[None]:
+    """Between ``port`` and a rendezvous: everything passes, but for requests to upgrade."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(65_536)
+        if b"Upgrade: websocket" in first:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        elif first:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", server)
+            far_writer.write(first)
+            await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        writer.close()
+
+    async with await asyncio.start_server(meet, "127.0.0.1", port):
+        yield
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+    writer.close()

@@ -18,6 +18,7 @@ from tests.support.doctor import (
     consult,
     consult_process,
     far_ahead,
+    proxy_without_websockets,
     read,
     silent_udp,
 )
@@ -68,7 +69,15 @@ async def test_a_healthy_set_up_is_all_well(state: Path) -> None:
             report = await consult_process("publisher", *words, environ=trust)
     assert not report.wrong
     assert report.status == 0
-    assert {"room_ours", "stun", "turn", "nat_none", "format", "gop"} <= report.codes.keys()
+    assert {
+        "websocket",
+        "room_ours",
+        "stun",
+        "turn",
+        "nat_none",
+        "format",
+        "gop",
+    } <= report.codes.keys()
     relayed = [step for step in report.steps if step["title"].startswith("TURN")]
     assert [step["findings"][-1]["code"] for step in relayed] == ["turn"] * 3
 
@@ -179,6 +188,19 @@ async def test_no_tls_at_a_server_that_wants_it(state: Path, certificate: Path) 
     async with running_server(tls_cert=certificate) as running:
         report = await examine(state, running.origin)
     assert report.faults == {"tls_required"}
+
+
+async def test_a_proxy_that_passes_no_websockets_on(state: Path) -> None:
+    """The camera gets in, and no browser does."""
+    port = free_port()
+    async with (
+        running_server(public_origin=(f"127.0.0.1:{port}",)) as running,
+        proxy_without_websockets(port, running.port),
+    ):
+        report = await examine(state, f"127.0.0.1:{port}")
+    assert report.faults == {"websocket_blocked"}
+    assert "400 Bad Request" in report.about("websocket_blocked")["sentence"]
+    assert report.codes["room_ours"] == "well"
 
 
 # ── the room ─────────────────────────────────────────────────────────────────────────────────

@@ -32,9 +32,10 @@ def test_words_that_are_no_settings_are_a_finding() -> None:
         assert json.loads(lines[0])["steps"][0]["findings"][0]["code"] == "usage"
 
 
-def test_a_wrong_number_of_seconds_is_a_wrong_word() -> None:
+@pytest.mark.parametrize("seconds", ["many", "0", "-3", "nan"])
+def test_a_wrong_number_of_seconds_is_a_wrong_word(seconds: str) -> None:
     with pytest.raises(UsageError):
-        publisher.run(["--seconds", "many"], {}, list[str]().append)
+        publisher.run([f"--seconds={seconds}"], {}, list[str]().append)
 
 
 def test_a_terminal_that_knows_no_marks_gets_others(monkeypatch: pytest.MonkeyPatch) -> None:

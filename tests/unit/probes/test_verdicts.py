@@ -11,7 +11,7 @@ from publisher.media.format import B_FRAMES, FOREIGN, H265, Format
 from publisher.media.outlets import Transcode
 from publisher.media.packets import SECOND
 from rendezvous.doctor import relays
-from rendezvous.probes import certificates, dialling, ice, nat
+from rendezvous.probes import certificates, dialling, ice, nat, web
 from rendezvous.probes.asking import Outcome
 from rendezvous.probes.certificates import Certificate
 from rendezvous.probes.findings import Finding, Report, fault, note, warning, well
@@ -145,9 +145,17 @@ def test_a_certificate_that_is_right_in_itself_has_no_known_issuer() -> None:
 
 def test_a_date_is_read_from_any_head() -> None:
     head = "HTTP/1.1 200 OK\r\nDATE: Tue, 01 Jan 2030 00:00:00 GMT\r\n\r\n"
-    assert dialling.date_of(head) == NOW
-    assert dialling.date_of("HTTP/1.1 200 OK\r\nDate: soon\r\n\r\n") is None
-    assert dialling.date_of("") is None
+    assert web.date_of(head) == NOW
+    assert web.date_of("HTTP/1.1 200 OK\r\nDate: soon\r\n\r\n") is None
+    assert web.date_of("") is None
+
+
+def test_a_websocket_opens_or_what_came_instead_is_said() -> None:
+    assert not codes([web.judge_websocket("HTTP/1.1 101 Switching Protocols\r\nDate: x\r\n\r\n")])
+    for head, said in (("HTTP/1.1 403 Forbidden\r\n\r\n", "“403 Forbidden”"), ("", "no answer")):
+        blocked = web.judge_websocket(head)
+        assert blocked.code == "websocket_blocked"
+        assert said in blocked.sentence
 
 
 # ── the camera ───────────────────────────────────────────────────────────────────────────────
