@@ -124,11 +124,6 @@ class RtpLeg:
         counts = {
             "pictures dropped": self._video.dropped,
             "sounds dropped": self._audio.dropped,
-            "packets asked for again": self.peer.retransmission_requests,
-            "packets sent again": self.peer.retransmissions,
-            "packets not sent again": self.peer.refused_retransmissions,
-            "bursts not encrypted": self.peer.unencrypted,
-            "key frames asked for": self.peer.keyframe_requests,
             "replays refused": self._replays.refused,
             **self.peer.losses,
         }

@@ -4,49 +4,28 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from aioice.candidate import Candidate
-from aioice.ice import Connection
-from aiortc import (
-    MediaStreamTrack,
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCIceServer,
-    RTCIceTransportPolicy,
-    RTCPeerConnection,
-    RTCRtpSender,
-    RTCSessionDescription,
-)
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.exceptions import InvalidStateError
-from aiortc.rtcicetransport import parse_stun_turn_uri
-from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
 
-from publisher.errors import PublisherError
-from publisher.rtc import private, sdp
-from publisher.rtc.channel import SMALLEST_LIMIT, ChannelDoor
+from publisher.rtc import private, refusals, sdp
+from publisher.rtc.channel import ChannelDoor
+from publisher.rtc.configuration import configuration
 from publisher.rtc.ice.agent import Agent
-from publisher.rtc.ice.candidates import LocalCandidate, to_wire
+from publisher.rtc.ice.candidates import LocalCandidate
 from publisher.rtc.ice.nomination import Route
-from publisher.rtc.path import Path
-from publisher.rtc.sender import CameraSender, DirectSender
-from publisher.rtc.stream import RtpStream
+from publisher.rtc.refusals import AnswerRefusedError, OfferRefusedError
+from publisher.rtc.senders import Senders
+from publisher.rtc.trickle import OnCandidate, Trickle
 from rendezvous.wire.messages import SDP_BYTES, IceCandidate, IcePolicy, IceServer
 
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 5.0
 MOST_REFUSED_CHANNELS = 1
-
-
-class OfferRefusedError(PublisherError):
-    """The viewer's offer cannot be answered."""
-
-
-class AnswerRefusedError(PublisherError):
-    """What was answered to our offer cannot carry the stream."""
 
 
 class Peer:
@@ -66,26 +45,20 @@ class Peer:
         policy: IcePolicy,
         on_state: Callable[[str], None],
         on_picture_lost: Callable[[], None],
-        on_candidate: Callable[[IceCandidate | None], None] | None = None,
+        on_candidate: OnCandidate | None = None,
     ) -> None:
-        self._on_picture_lost = on_picture_lost
-        self._on_candidate = on_candidate
-        self._path: Path | None = None
         self._ice_servers = ice_servers
-        self._connection = RTCPeerConnection(_configuration(ice_servers, policy))
+        self._connection = RTCPeerConnection(configuration(ice_servers, policy))
         self._connection.on("connectionstatechange", lambda: on_state(self.state))
         self._connection.on("datachannel", self._knock)
-        self._wanted: list[tuple[MediaStreamTrack, Sequence[str]]] = []
-        self._senders: list[CameraSender] = []
+        self._senders = Senders(self.heard, on_picture_lost)
+        self._trickle = Trickle(on_candidate)
         self._door: ChannelDoor | None = None
         self._refused_channels = 0
         self._ending: asyncio.Task[None] | None = None
         self._heard = time.monotonic()
         self._agent: Agent | None = None
         self._adopted = False
-        self._described = False
-        self._mid = ""
-        self._complete = False
 
     @property
     def state(self) -> str:
@@ -108,51 +81,21 @@ class Peer:
         return self._agent.route if self._agent else None
 
     @property
-    def losses(self) -> dict[str, int]:
-        """What went wrong on the way to the network, in words, and how often."""
-        return self._agent.losses if self._agent else {}
-
-    @property
-    def keyframe_requests(self) -> int:
-        """PLIs and FIRs so far (RFC 4585 §6.3.1, RFC 5104 §4.3.1)."""
-        return sum(sender.plis for sender in self._senders)
-
-    @property
-    def retransmission_requests(self) -> int:
-        """Packets that NACKs (RFC 4585 §6.2.1) named so far."""
-        return sum(sender.nacks for sender in self._senders)
-
-    @property
-    def retransmissions(self) -> int:
-        """Packets that were sent again so far; stock senders do not say."""
-        return sum(stream.repaired for stream in self._streams())
-
-    @property
-    def refused_retransmissions(self) -> int:
-        """Packets that were asked for and not sent again: too old, or too many."""
-        return sum(stream.unrepaired for stream in self._streams())
-
-    @property
-    def unencrypted(self) -> int:
-        """Bursts that were not sent because libsrtp refused them."""
-        return sum(stream.unencrypted for stream in self._streams())
-
-    def _streams(self) -> Iterator[RtpStream]:
-        for sender in self._senders:
-            if isinstance(sender, DirectSender) and sender.stream:
-                yield sender.stream
-
-    @property
     def estimate(self) -> int | None:
         """What the viewer thinks that the path carries, in bit/s; None: it has not said."""
-        return next((s.estimate for s in self._senders if s.estimate is not None), None)
+        return self._senders.estimate
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """What went wrong on the way to the viewer, in words, and how often."""
+        return self._senders.losses | (self._agent.losses if self._agent else {})
 
     def send(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
         """Will send the track, as one of these codecs in this order; before the offer is taken.
 
         Codecs are names as in SDP, for H.264 followed by the profile: ``H264/640c1f``.
         """
-        self._wanted.append((track, codecs))
+        self._senders.send(track, codecs)
 
     def open_to(self, door: ChannelDoor) -> None:
         """Will send through a data channel of the viewer's instead; before the offer is taken."""
@@ -170,18 +113,10 @@ class Peer:
 
     async def answer(self, offer: str) -> str:
         """The answer. Raises OfferRefusedError."""
-        if not self._door and not sdp.has_h264(offer):
-            raise OfferRefusedError(
-                "offer_refused",
-                "This browser does not offer H.264, which the camera sends.",
-                "Use Chrome, Edge or Safari, or give Firefox its OpenH264 plugin.",
-            )
-        if self._door and sdp.message_limit(offer) < SMALLEST_LIMIT:
-            raise OfferRefusedError(
-                "offer_refused",
-                "This viewer takes only tiny messages, and the picture comes in larger ones.",
-                f"Announce a max-message-size of at least {SMALLEST_LIMIT} bytes.",
-            )
+        if self._door:
+            refusals.check_offer_of_channel(offer)
+        else:
+            refusals.check_offer_of_media(offer)
         try:
             answer = await self._answer(sdp.for_answering(offer), offer)
         except Exception as error:  # aiortc's parser fails in many ways; the viewer's fault in all
@@ -193,31 +128,9 @@ class Peer:
             raise OfferRefusedError("offer_refused", "The viewer's offer asks for too much.")
         return answer
 
-    def _add_transceivers(self, offer: str) -> None:
-        """For what the viewer wants to receive; aiortc answers nothing at all with one too many."""
-        for track, codecs in self._wanted:
-            if sdp.has_section(offer, track.kind):
-                self._add_transceiver(track, codecs)
-        self._wanted.clear()
-
-    def _add_transceiver(self, track: MediaStreamTrack, codecs: Sequence[str]) -> None:
-        transceiver = self._connection.addTransceiver(track, direction="sendonly")
-        # Before the negotiation: later they have no effect, and it would be VP8.
-        transceiver.setCodecPreferences(_preferences(track.kind, codecs))
-        sender = private.sender_type().adopt(transceiver.sender, self.heard, self._on_picture_lost)
-        if isinstance(sender, DirectSender):
-            sender.path_over = self._path_over
-        self._senders.append(sender)
-
-    def _path_over(self, ice: Connection) -> Path:
-        """The one path of all streams: they are bundled."""
-        if self._path is None:
-            self._path = Path(ice)
-        return self._path
-
     async def _answer(self, offer: str, hidden: str) -> str:
         connection = self._connection
-        self._add_transceivers(offer)
+        self._senders.add(connection, offer)
         await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         private.bound_inbound(connection)
         self._adopt()
@@ -225,63 +138,49 @@ class Peer:
         await connection.setLocalDescription(await connection.createAnswer())
         if not self._door and private.negotiated(connection, "video") != "video/H264":
             raise ValueError("no H.264 in common")
-        return self._describe()
+        return self._trickle.describe(connection.localDescription.sdp)
 
     async def offer(self) -> str:
         """An offer of the tracks with all local candidates; ``accept`` comes next, once."""
         connection = self._connection
-        for track, codecs in self._wanted:
-            self._add_transceiver(track, codecs)
-        self._wanted.clear()
+        self._senders.add(connection)
         self._adopt()
         await connection.setLocalDescription(await connection.createOffer())
         if not self._agent:
             private.watch_consent(connection, self.heard)
-        return self._describe()
+        return self._trickle.describe(connection.localDescription.sdp)
 
     def _adopt(self) -> None:
         if self._adopted:
             return
         self._adopted = True
-        wait = self._on_candidate is None
-        self._agent = private.adopt_agent(self._connection, self._ice_servers, self, wait=wait)
+        self._agent = private.adopt_agent(
+            self._connection, self._ice_servers, self, wait=self._trickle.waits
+        )
         if not self._agent:
             private.watch_ice(self._connection, self.heard)
+            self._trickle.end()  # aiortc describes nothing before it has all
 
-    # ── local candidates ─────────────────────────────────────────────────────────────────────
-
-    def _describe(self) -> str:
-        """The local description. Candidates that come from now on are not in it."""
-        text = str(self._connection.localDescription.sdp)
-        self._mid = sdp.first_mid(text)
-        complete = self._complete or not self._agent
-        if not self._described and complete:
-            asyncio.get_running_loop().call_soon(self._trickle, None)
-        self._described = True
-        return text if complete or not self._on_candidate else sdp.incomplete(text)
+    # ── for the agent ────────────────────────────────────────────────────────────────────────
 
     def gathered(self, candidate: LocalCandidate | None) -> None:
         """See ice.agent.Listener."""
-        self._complete = candidate is None
-        if self._described:
+        if self._trickle.described:
             private.begin_checks(self._connection)
-            self._trickle(candidate)
+        if candidate is None:
+            self._trickle.end()
+        elif self._agent:
+            self._trickle.add(candidate, self._agent.local_username)
 
-    def _trickle(self, candidate: LocalCandidate | None) -> None:
-        if self._on_candidate and candidate and self._agent:
-            self._on_candidate(to_wire(candidate, self._mid, self._agent.local_username))
-        elif self._on_candidate:
-            self._on_candidate(None)
+    def heard(self) -> None:
+        """See ice.agent.Listener."""
+        self._heard = time.monotonic()
 
     # ── the other side ───────────────────────────────────────────────────────────────────────
 
     async def accept(self, answer: str) -> None:
         """Takes the answer to our offer and connects. Raises AnswerRefusedError."""
-        for sender in self._senders:
-            if not sdp.has_section(answer, sender.kind):
-                raise _refused(sender.kind)
-        if not sdp.has_h264(answer):
-            raise _refused("video")
+        refusals.check_answer(answer, self._senders.kinds)
         try:
             description = RTCSessionDescription(sdp.without_mdns(answer), "answer")
             await self._connection.setRemoteDescription(description)
@@ -330,56 +229,4 @@ class Peer:
         except TimeoutError:
             logger.warning("A peer connection did not close in %.0f s.", CLOSE_SECONDS)
         finally:
-            if self._path:
-                self._path.close()
-
-    def heard(self) -> None:
-        """See ice.agent.Listener."""
-        self._heard = time.monotonic()
-
-
-def _refused(kind: str) -> AnswerRefusedError:
-    if kind == "audio":
-        return AnswerRefusedError("sound_refused", "The server does not take the camera's sound.")
-    return AnswerRefusedError(
-        "picture_refused",
-        "The server does not take H.264, which the camera sends.",
-        "Let it take H.264, packetization-mode 1.",
-    )
-
-
-def _configuration(servers: Sequence[IceServer], policy: IcePolicy) -> RTCConfiguration:
-    return RTCConfiguration(
-        # An empty list, never None: aiortc would ask a public server of its own choice.
-        iceServers=[
-            RTCIceServer(_usable(server.urls), server.username, server.credential)
-            for server in servers
-            if not private.has_agents()
-        ],
-        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
-        iceTransportPolicy=RTCIceTransportPolicy(policy.value),
-    )
-
-
-def _usable(urls: Sequence[str]) -> list[str]:
-    """The URLs that aiortc understands: it takes no IPv6 literals, for one."""
-    usable = []
-    for url in urls:
-        try:
-            parse_stun_turn_uri(url)
-        except ValueError:
-            logger.warning("ICE server left out: %s cannot be used here.", url)
-        else:
-            usable.append(url)
-    return usable
-
-
-def _preferences(kind: str, wanted: Sequence[str]) -> list[RTCRtpCodecCapability]:
-    known = RTCRtpSender.getCapabilities(kind).codecs
-    chosen = [c for name in wanted for c in known if _name(c).lower() == name.lower()]
-    return chosen + [c for c in known if c.name.lower() == "rtx"]
-
-
-def _name(codec: RTCRtpCodecCapability) -> str:
-    profile = codec.parameters.get("profile-level-id")
-    return f"{codec.name}/{profile}" if profile else codec.name
+            self._senders.close()

@@ -11,7 +11,7 @@ from publisher.errors import PublisherError, WhipError
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
-from publisher.rtc.peer import AnswerRefusedError
+from publisher.rtc.refusals import AnswerRefusedError
 from publisher.supervisor.backoff import Backoff
 from publisher.supervisor.network import is_local
 from publisher.supervisor.viewer import CONNECT_SECONDS, SILENCE_SECONDS, TICK_SECONDS

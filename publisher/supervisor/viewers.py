@@ -14,7 +14,7 @@ from publisher.media.encoding import Outlet
 from publisher.media.format import Format
 from publisher.media.tracks import Tracks, tracks_of
 from publisher.rtc import sdp
-from publisher.rtc.peer import OfferRefusedError
+from publisher.rtc.refusals import OfferRefusedError
 from publisher.supervisor.viewer import Leg, OnCandidate, Viewer
 from rendezvous.wire.messages import (
     Candidate,

@@ -9,7 +9,7 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.rtc import peer
-from publisher.rtc.peer import OfferRefusedError
+from publisher.rtc.refusals import OfferRefusedError
 from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
 
 

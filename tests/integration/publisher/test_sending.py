@@ -113,10 +113,10 @@ def blocked(leg: RtpLeg) -> Iterator[list[int]]:
         def close(self) -> None:
             pass
 
-    assert leg.peer._path
-    way, leg.peer._path._way = leg.peer._path._way, Full()
+    assert leg.peer._senders._path
+    way, leg.peer._senders._path._way = leg.peer._senders._path._way, Full()
     yield refused
-    leg.peer._path._way = way
+    leg.peer._senders._path._way = way
 
 
 def pictures(receiver: RtpReceiver) -> list[bytes]:
@@ -149,7 +149,7 @@ async def test_what_is_lost_is_repaired() -> None:
         receiver.loss = 0.0
         await until(lambda: receiver.video and not receiver.video.missing)
         assert receiver.repaired
-        assert leg.peer.retransmissions
+        assert leg.peer.losses["packets sent again"]
         assert set(pictures(receiver)) <= set(nals(camera.sent))
 
 
@@ -164,7 +164,7 @@ async def test_who_lost_a_picture_gets_the_gop_once_more_and_in_order() -> None:
         await until(lambda: len(pictures(receiver)) == 2 * len(once))
         camera.publish(3)
         await until(lambda: len(pictures(receiver)) == 2 * len(once) + 3)
-        assert leg.peer.keyframe_requests == 3
+        assert leg.peer.losses["key frames asked for"] == 3
         assert pictures(receiver) == once * 2 + nals(camera.sent[12:])
         assert receiver.video
         times = receiver.video.timestamps
@@ -265,7 +265,7 @@ async def test_stock_senders_serve_where_our_own_road_is_closed(
     camera = Camera()
     camera.publish(GOP + 3)
     async with watched(camera, loss=0.02) as (leg, receiver), running(camera):
-        assert all(type(sender) is CameraSender for sender in leg.peer._senders)
+        assert all(type(sender) is CameraSender for sender in leg.peer._senders.all)
         await until(lambda: receiver.received > 150 and receiver.repaired)
         receiver.loss = 0.0
         await until(lambda: receiver.video and not receiver.video.missing)
@@ -291,7 +291,7 @@ async def test_reports_say_when_the_last_picture_was_made_and_how_much_was_sent(
     async with watched(camera) as (leg, receiver):
         await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
         assert receiver.video
-        sender: Any = leg.peer._senders[0]
+        sender: Any = leg.peer._senders.all[0]
         assert isinstance(sender, DirectSender)
         assert sender.sent_pts == camera.sent[-1].pts
         assert sender._RTCRtpSender__rtp_timestamp == receiver.video.timestamps[-1]

@@ -7,7 +7,8 @@ import pytest
 
 from publisher.rtc import sdp
 from publisher.rtc.channel import MESSAGE_BYTES, SMALLEST_LIMIT, Channel, ChannelDoor
-from publisher.rtc.peer import OfferRefusedError, Peer
+from publisher.rtc.peer import Peer
+from publisher.rtc.refusals import OfferRefusedError
 from rendezvous.wire.messages import IcePolicy
 
 

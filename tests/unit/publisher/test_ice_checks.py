@@ -12,12 +12,12 @@ from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection
 
 from publisher.rtc import private
+from publisher.rtc.configuration import configuration
 from publisher.rtc.ice import candidates, checks, names, nomination, trial
 from publisher.rtc.ice.agent import Agent, Listener
 from publisher.rtc.ice.hosts import Network
 from publisher.rtc.ice.nomination import Nominations, route_of
 from publisher.rtc.ice.urls import Transport
-from publisher.rtc.peer import _configuration
 from rendezvous.wire.messages import IcePolicy, IceServer
 from tests.support.waiting import until
 
@@ -286,7 +286,7 @@ SERVERS = (IceServer(urls=("stun:192.0.2.1:3478",)),)
 @pytest.mark.usefixtures("fresh")
 def test_our_agents_pass_their_trial_with_this_aioice() -> None:
     assert private.has_agents()
-    assert _configuration(SERVERS, IcePolicy.ALL).iceServers == []
+    assert configuration(SERVERS, IcePolicy.ALL).iceServers == []
 
 
 @pytest.mark.usefixtures("fresh")
@@ -297,7 +297,7 @@ def test_where_a_name_is_gone_aiortc_gathers(
     monkeypatch.setattr(Connection, gone, None)
     assert not private.has_agents()
     assert gone in caplog.text
-    servers = _configuration(SERVERS, IcePolicy.ALL).iceServers or []
+    servers = configuration(SERVERS, IcePolicy.ALL).iceServers or []
     assert [server.urls for server in servers] == [["stun:192.0.2.1:3478"]]
 
 

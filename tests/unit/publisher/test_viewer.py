@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from publisher.media.format import Format
-from publisher.rtc.peer import OfferRefusedError
+from publisher.rtc.refusals import OfferRefusedError
 from publisher.supervisor import viewer as module
 from publisher.supervisor.viewer import Viewer
 from rendezvous.wire.messages import (
@@ -193,7 +193,7 @@ async def test_a_session_that_was_replaced_shows_its_pictures_until_the_viewer_c
     assert not replaced.viewer.holds_place
     running = asyncio.create_task(replaced.run())
     await until(lambda: replaced.viewer._replaced is not None)
-    assert not replaced.leg.closed
+    assert not running.done()
     replaced.change_state("closed")
     assert await running == EndReason.MEDIA_LOST
     assert replaced.leg.closed
