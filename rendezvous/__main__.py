@@ -75,7 +75,7 @@ def _reload(server: Server) -> None:
     except ProgramError as error:
         log.error("%s Nothing has changed.", error)  # noqa: TRY400  # its sentence says all
     else:
-        log.info("The list of allowed rooms was read again.")
+        log.info("The list of allowed rooms and the TURN secrets were read again.")
 
 
 def _announce(server: Server) -> None:

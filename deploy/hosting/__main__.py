@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,10 +55,13 @@ examples:
 
 def configure(on: Machine, of: Choices, signing: Sequence[str]) -> None:
     """All files that follow from the choices and the secrets, but not the rendezvous's secret."""
+    own = on.read(MORE) or ""
+    settings = rendezvous_toml(of, own)
+    if own:
+        on.write(MORE, own, PRIVATE)  # it may hold secrets, whoever made it
     on.write(CHOICES, json.dumps(asdict(of), indent=2) + "\n", PUBLIC)
     on.write("etc/turnserver.conf", turnserver_conf(of, signing), TURN_ONLY)
-    own = on.read(MORE) or ""
-    on.write("etc/porthole/rendezvous.toml", rendezvous_toml(of, own), PRIVATE)
+    on.write("etc/porthole/rendezvous.toml", settings, PRIVATE)
     if of.shared:
         on.write("etc/haproxy/haproxy.cfg", haproxy_cfg(of), PUBLIC)
     unit = (DEPLOY / "systemd/rendezvous.service").read_text(encoding="utf-8")
@@ -106,7 +110,8 @@ def set_up(on: Machine, said: argparse.Namespace) -> None:
 
 
 def _chosen(on: Machine, said: argparse.Namespace) -> Choices:
-    if on.read(CHOICES) and not (said.name or said.turn_name or said.address):
+    answers = (said.name, said.turn_name, said.address, said.turn_address, said.external)
+    if on.read(CHOICES) and not any(answers):
         return choices(on)
     return Choices(
         said.name or _ask("Name of the rendezvous, as in watch.example.org"),
@@ -126,10 +131,11 @@ def certificate(on: Machine, said: argparse.Namespace) -> None:
     if not (cert and key):
         raise Unusable("Name the files with --cert and --key.")
     try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
         chain, secret = (Path(file).read_text(encoding="ascii") for file in (cert, key))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:  # SSLError, too: it is none, or another's key
         raise Unusable(f"Cannot use the certificate: {error}.") from None
-    on.write(f"{TLS}/cert.pem", chain, PUBLIC)
+    on.write(f"{TLS}/cert.pem", chain, TURN_ONLY)  # some keep chain and key in one file
     on.write(f"{TLS}/key.pem", secret, TURN_ONLY)
     # coturn takes it up without ending a relay, and what the rendezvous ends is signalling only.
     _run(on, of, {"coturn": "reload-or-restart", "rendezvous": "restart"})
@@ -241,6 +247,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Unusable as error:
         print(f"deploy/host: {error}", file=sys.stderr)
         return 78
+    except OSError as error:
+        print(f"deploy/host: {error.filename}: {error.strerror}.", file=sys.stderr)
+        return 74
     return 0
 
 

@@ -1,11 +1,12 @@
 """What the files of a site say, as a function of the operator's choices and the secrets."""
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from deploy.hosting.choices import Choices
+from deploy.hosting.choices import Choices, Unusable
 
 DEPLOY = Path(__file__).resolve().parent.parent
 SECRETS, TLS = "etc/porthole/turn-secret", "etc/porthole/tls"
@@ -44,7 +45,10 @@ def haproxy_cfg(of: Choices) -> str:
 
 
 def rendezvous_toml(of: Choices, more: str) -> str:
-    """Where it listens, what it is called, whose relays it gives out, and the operator's own."""
+    """Where it listens, what it is called, whose relays it gives out, and the operator's own.
+
+    Raises Unusable: what a server that restarts cannot read would be found out too late.
+    """
     listen = [BEHIND_PROXY]
     if not of.shared:
         listen = [_socket(address, port) for address in of.address for port in (443, 4545)]
@@ -62,7 +66,14 @@ def rendezvous_toml(of: Choices, more: str) -> str:
     }
     # A JSON text or list of texts is one of TOML.
     lines = (f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
-    return WRITTEN + "".join(lines) + f"\n# From /{MORE}\n{more}"
+    text = WRITTEN + "".join(lines) + f"\n# From /{MORE}\n{more}"
+    try:
+        _ = tomllib.loads(more), tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Unusable(
+            f"/{MORE} is no TOML, or says again what is said already: {error}."
+        ) from None
+    return text
 
 
 def _socket(address: str, port: int) -> str:

@@ -47,7 +47,7 @@ class Machine:
 
     def _give(self, file: Path, mode: int) -> None:
         if self._real:
-            shutil.chown(file, "root", "turnserver" if mode == TURN_ONLY else "root")
+            _own(file, "turnserver" if mode == TURN_ONLY else "root")
         file.chmod(mode)
 
     def _keep(self, file: Path) -> None:
@@ -65,3 +65,10 @@ class Machine:
             raise Unusable("There is no systemd here: start what it would with the files above.")
         if subprocess.run((program, *words), check=False).returncode:
             raise Unusable(f"systemctl {' '.join(words)} failed; see journalctl -u {words[-1]}.")
+
+
+def _own(file: Path, group: str) -> None:
+    try:
+        shutil.chown(file, "root", group)
+    except LookupError:
+        raise Unusable(f"There is no group {group}: begin with deploy/setup host.") from None

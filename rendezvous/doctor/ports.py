@@ -76,7 +76,7 @@ def _bindable(host: str, port: int) -> Finding:
 
 
 async def examine_origin(host: str, port: int, report: Report) -> None:
-    """From this machine along the road that cameras take: name, port, TLS, greeting, claim."""
+    """From this machine along the road that cameras and viewers take."""
     tls = await _tls_at(host, port)
     if not await dialling.reach(Door(host, port, tls), report):
         return

@@ -10,6 +10,7 @@ import pytest
 from deploy.hosting.__main__ import main
 from rendezvous.program.settings import convert
 from rendezvous.settings import Settings
+from tests.support.certificates import write_certificate
 
 _MACHINE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _SITE = ("--name", "watch.example.org", "--turn-name", "turn.example.org")
@@ -71,3 +72,55 @@ def test_what_cannot_be_used_is_said_and_nothing_is_written(
     assert main(["--root", str(tmp_path), *words]) == 78
     assert cure in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def _files(root: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+
+def test_a_key_of_another_certificate_is_not_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both services would stop, and not start again."""
+    own, other, root = (tmp_path / name for name in ("own.pem", "other.pem", "root"))
+    write_certificate(own)
+    write_certificate(other)
+    assert main(["--root", str(root), "set-up", *_SITE, *_ADDRESS]) == 0
+    before = _files(root)
+    words = ("--root", str(root), "certificate", "--cert", str(own), "--key")
+    assert main([*words, str(other)]) == 78
+    assert "Cannot use the certificate" in capsys.readouterr().err
+    assert _files(root) == before
+    assert main([*words, str(own)]) == 0
+    assert not [f for f in (root / "etc/porthole/tls").iterdir() if f.stat().st_mode & 0o007]
+
+
+@pytest.mark.parametrize("more", ['ice_policy = "relay', 'stun = ["stun:elsewhere"]'])
+def test_settings_of_ones_own_that_no_server_could_read_change_nothing(
+    tmp_path: Path, more: str
+) -> None:
+    """Not TOML, and a word that is above already."""
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *_ADDRESS]) == 0
+    own = tmp_path / "etc/porthole/more.toml"
+    own.write_text(more)
+    before = _files(tmp_path)
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, "--address", "203.0.113.9"]) == 78
+    assert main(["--root", str(tmp_path), "rotate"]) == 78
+    assert _files(tmp_path) == before
+    own.write_text('ice_policy = "relay"')
+    assert main(["--root", str(tmp_path), "set-up"]) == 0
+    assert own.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_answer_is_passed_over(tmp_path: Path) -> None:
+    """Who says one later has to say all: the former may not fit."""
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *_ADDRESS]) == 0
+    assert main(["--root", str(tmp_path), "set-up", "--external", "203.0.113.9"]) == 78
+
+
+def test_a_place_that_cannot_be_written_to_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc").write_text("a file")
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *_ADDRESS]) == 74
+    assert "etc" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rendezvous.program.errors import SettingsError
 from tests.support.coturn import CONFIGURATION, Coturn, running_coturn
 from tests.support.peers import Key, claim, connect, joined
 from tests.support.server import Running, running_server
@@ -117,6 +118,22 @@ async def test_a_secret_is_rotated_and_no_viewer_notices(tmp_path: Path) -> None
             assert [_refusal(turn, *user) for user in (before, after)] == [0, 0]
             _restart(turn, "newer")
             assert [_refusal(turn, *user) for user in (before, after)] == [_UNAUTHORIZED, 0]
+
+
+async def test_a_file_that_lost_its_secret_leaves_the_one_before(tmp_path: Path) -> None:
+    """Emptied by an editor, or gone, when the server is told to read it again."""
+    file = tmp_path / "secret"
+    file.write_text("kept\n")
+    with running_coturn(secrets=("kept",)) as turn:
+        async with (
+            running_server(turn=(turn.url(),), turn_secret_file=file) as running,
+            handing_out(running) as hand_out,
+        ):
+            for spoil in (lambda: file.write_text("\n"), file.unlink):
+                spoil()
+                with pytest.raises(SettingsError, match="no secret to read"):
+                    running.server.reload()
+                assert _refusal(turn, *await hand_out()) == 0
 
 
 def _restart(turn: Coturn, *secrets: str) -> None:
