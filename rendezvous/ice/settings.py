@@ -9,9 +9,12 @@ import msgspec
 from rendezvous.ice import IceServers, Region
 from rendezvous.program.errors import SettingsError
 from rendezvous.program.settings import Secret, option, secret_of
+from rendezvous.wire import ice_urls
 
 MOST_URLS = 8  # in one region; a browser is slow with more than five in all
 MOST_REGIONS = 8
+
+_MORE = {"stun": "", "turn": ", with ?transport=tcp if it is TCP"}
 
 
 class RegionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,16 +87,20 @@ def _region(said: RegionSettings) -> Region:
 
 def _check_urls(name: str, urls: Sequence[str], schemes: tuple[str, ...]) -> None:
     for url in urls:
-        if not url.startswith(schemes):
-            raise SettingsError(
-                "setting_invalid",
-                f"'{url}' cannot be {name}.",
-                f"It begins with {' or '.join(schemes)}.",
-            )
+        if not url.lower().startswith(schemes):
+            raise _no_url(name, url, f"It begins with {' or '.join(schemes)}.")
+        try:
+            ice_urls.parse(url)
+        except ValueError:
+            raise _no_url(name, url, f"Write {schemes[0]}HOST:PORT{_MORE[name]}.") from None
     if len(urls) > MOST_URLS:
         raise SettingsError(
             "setting_invalid", f"{name} names more than {MOST_URLS} servers for one region."
         )
+
+
+def _no_url(name: str, url: str, cure: str) -> SettingsError:
+    return SettingsError("setting_invalid", f"'{ice_urls.shown(url)}' cannot be {name}.", cure)
 
 
 def _check_credentials(region: RegionSettings) -> None:

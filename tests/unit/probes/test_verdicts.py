@@ -88,7 +88,9 @@ def test_urls_of_servers(url: str, host: str, port: int, transport: str) -> None
     assert (server.host, server.port, server.transport) == (host, port, transport)
 
 
-@pytest.mark.parametrize("url", ["turn:", "http://a", "turn:a?transport=sctp", "stun:a b"])
+@pytest.mark.parametrize(
+    "url", ["turn:", "http://a", "turn:a?transport=sctp", "stun:a b", "turn:a:0"]
+)
 def test_what_is_no_url_of_a_server(url: str) -> None:
     with pytest.raises(ValueError, match="no STUN or TURN server"):
         parse(url)
