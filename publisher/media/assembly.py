@@ -41,13 +41,13 @@ class Assembler:
 
     def take(self, data: bytes) -> Assembled | None:
         """The picture of a packet; None when there is nothing to show in it."""
-        nals = self._split(data)
-        kinds = {self._syntax.nal_type(nal) for nal in nals}
-        if kinds.intersection(self._syntax.parameter_sets):
+        syntax, nals = self._syntax, self._split(data)
+        kinds = set(map(syntax.nal_type, nals))
+        if not kinds.isdisjoint(syntax.parameter_sets):
             self._remember(nals)
-        if not any(map(self._syntax.is_picture, kinds)):
+        if not any(map(syntax.is_picture, kinds)):
             return None
-        key = any(map(self._syntax.is_key, kinds))
+        key = any(map(syntax.is_key, kinds))
         if key:
             nals = self._complete(nals, kinds)
         return Assembled(join_annex_b(nals), key, any(map(self._is_b_slice, nals)))

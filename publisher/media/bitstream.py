@@ -47,7 +47,7 @@ def split_length_prefixed(data: bytes, size: int) -> list[bytes]:
 
 def join_annex_b(nals: Iterable[bytes]) -> bytes:
     """A byte stream with four-byte start codes."""
-    return b"".join(START_CODE + nal for nal in nals)
+    return b"".join([START_CODE + nal for nal in nals])
 
 
 @dataclass(frozen=True, slots=True)

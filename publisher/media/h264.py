@@ -42,11 +42,23 @@ def is_key(kind: int) -> bool:
 
 def is_b_slice(nal: bytes) -> bool:
     """Whether a slice refers to later pictures: slice_type of §7.3.3, its second number."""
-    if nal_type(nal) != SLICE:
+    if nal[0] & 0x1F != SLICE:
         return False
-    bits = Bits(nal[1:24])
+    if len(nal) > 1 and nal[1] & _FIRST_SLICE:  # as in most: that byte says it all
+        return nal[1] in _B_BEGINNINGS
+    return _is_b(nal[1:24])
+
+
+def _is_b(header: bytes) -> bool:
+    bits = Bits(header)
     bits.ue()  # first_mb_in_slice
     return bits.ue() in _B_SLICES
+
+
+_FIRST_SLICE: Final = 0x80  # first_mb_in_slice is zero, written as a one
+_B_BEGINNINGS: Final = frozenset(
+    byte for byte in range(_FIRST_SLICE, 0x100) if _is_b(bytes((byte, 0x80)))
+)
 
 
 def configuration(extradata: bytes) -> Configuration:

@@ -49,20 +49,23 @@ def looked_up(book: Book, peer: Peer, fact: RoomLookedUp) -> None:
     if not may_join(fact.join, peer, known=fact.known, verifier=verifier):
         _turn_down(book, peer, ErrorCode.ROOM_UNKNOWN, ROOM_UNKNOWN)
         return
+    had_place = not book.is_stranger(peer)
     leave(book, peer)
     peer.join = fact.join
     room = book.room(RoomId(fact.join.room))
-    if room.places_taken >= book.limits.viewers_per_room:
-        _turn_down(
-            book,
-            peer,
-            ErrorCode.ROOM_FULL,
-            f"All {book.limits.viewers_per_room} places of this room are taken.",
-            retry_after=book.limits.room_full_retry,
-        )
+    if room.places_taken < book.limits.viewers_per_room:
+        _enter(book, peer, room)
+    else:
+        _say_full(book, peer)
+        if had_place:
+            book.unseat(peer)
         book.tidy(room.id)
-        return
-    _enter(book, peer, room)
+
+
+def _say_full(book: Book, peer: Peer) -> None:
+    places = book.limits.viewers_per_room
+    sentence = f"All {places} places of this room are taken."
+    _turn_down(book, peer, ErrorCode.ROOM_FULL, sentence, retry_after=book.limits.room_full_retry)
 
 
 def _verifier(book: Book, fact: RoomLookedUp) -> str | None:
@@ -80,9 +83,10 @@ def _enter(book: Book, peer: Peer, room: Room) -> None:
 
 
 def leave(book: Book, peer: Peer) -> None:
-    """A viewer that joins anew gives up the session or the wait that it had."""
+    """A viewer that joins anew gives up the session or the wait that it had; it is not unseated."""
     if peer.session is not None:
         session = book.sessions[peer.session]
+        peer.session, session.members[Role.VIEWER] = None, None
         end = End(session=session.id, reason=EndReason.REPLACED)
         conversations.happen(book, Happening(session, Event.VIEWER_END, peer, end))
     book.stop_waiting(peer)

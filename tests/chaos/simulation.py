@@ -23,11 +23,11 @@ from rendezvous.relay.counters import Counters
 from rendezvous.relay.hub import Hub
 from rendezvous.rooms import cameras, fencing
 from rendezvous.rooms.book import Book
-from rendezvous.rooms.core import Core
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire import identity
 from rendezvous.wire.identity import NodeId
 from rendezvous.wire.messages import Claim, ServerMessage
+from tests.chaos.audit import AuditedCore
 from tests.chaos.people import Camera, Juggler, Owner, Person, Thief, Viewer
 from tests.chaos.post import NodeMail, PostOffice
 from tests.chaos.replicas import Replicas, ReplicaStore
@@ -166,7 +166,7 @@ class Simulation:
             jitter=self.chance.random,
         )
         hub = Hub(
-            Core(book),
+            AuditedCore(book),
             store,
             counters=counters,
             clock=self._loop.time,

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from asyncio import Handle, TimerHandle
+from asyncio import Handle, Task, TimerHandle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVarTuple, Unpack
+from weakref import WeakKeyDictionary
 
 _Ts = TypeVarTuple("_Ts")
 
@@ -36,8 +37,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 1_000.0
         self._stopped: dict[str, list[Handle]] = {}
         self._dead: set[str] = set()
+        self._tasks: WeakKeyDictionary[Task[Any], str | None] = WeakKeyDictionary()
         self.defects: list[str] = []
         self.set_exception_handler(self._keep_defect)
+        self.set_task_factory(self._task)
 
     def time(self) -> float:
         """Seconds; they pass when nobody has anything to do."""
@@ -64,6 +67,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """SIGKILL: nothing of it ever runs again."""
         self._dead.add(node)
         self._stopped.pop(node, None)
+        for task, owner in self._tasks.items():
+            if owner == node:
+                _forgive(task)
 
     # ── asyncio's insides ────────────────────────────────────────────────────────────────────
 
@@ -108,15 +114,30 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
         """It is left where it is; there are few."""
 
+    def _task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        context: Context | None = None,
+    ) -> "Task[Any]":
+        task = Task(coroutine, loop=loop, context=context)
+        self._tasks[task] = (context or copy_context()).get(_NODE)
+        return task
+
     def _keep_defect(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.defects.append(f"{context['message']}: {context.get('exception')!r}")
 
     def finish(self) -> None:
         """Lets go of what still waits, without running it."""
         for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            _forgive(task)
             coroutine = task.get_coro()
             with contextlib.suppress(RuntimeError):  # who awaits in a finally
                 if coroutine is not None:
                     coroutine.close()
         self.close()
+
+
+def _forgive(task: "Task[Any]") -> None:
+    """Whose process was killed has no time to be awaited."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]

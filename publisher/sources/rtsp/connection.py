@@ -3,7 +3,7 @@
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from publisher.sources.rtsp.framing import Event, Framer
@@ -29,6 +29,10 @@ class Connection:
             return None
         self.never_wait()
         return self._socket.fileno()
+
+    def skim(self, run: Callable[[bytes, int], int]) -> None:
+        """Lets ``run`` take packets before they become events: see ``Framer``."""
+        self._framer.run = run
 
     @property
     def garbage(self) -> int:

@@ -4,7 +4,7 @@ A packet is "$", its channel and its length (RFC 2326 §10.12). Between them som
 bytes that are neither: those are skipped and counted, up to a limit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
@@ -19,7 +19,7 @@ from publisher.sources.rtsp.messages import (
 MAX_HEAD: Final = 16 * 1024  # bytes
 MAX_BODY: Final = 256 * 1024
 MAX_GARBAGE: Final = 64 * 1024  # in a row
-_DOLLAR: Final = 0x24
+DOLLAR: Final = 0x24
 _PREFIX: Final = 4  # bytes before a packet
 
 
@@ -34,9 +34,10 @@ Event: TypeAlias = Interleaved | Response | Request
 
 
 class Framer:
-    """Takes bytes, gives events."""
+    """Takes bytes, gives events; ``run`` may take packets first, and says where it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Callable[[bytes, int], int] = lambda _data, at: at) -> None:
+        self.run = run
         self._rest = b""
         self._streams = False  # who sends media may stammer; before that, it is no camera
         self._in_a_row = 0
@@ -51,7 +52,10 @@ class Framer:
         data = self._rest + data if self._rest else data
         view, at = memoryview(data), 0
         while len(data) - at >= _PREFIX:
-            if data[at] == _DOLLAR:
+            if data[at] == DOLLAR:
+                at = self.run(data, at)
+                if len(data) - at < _PREFIX or data[at] != DOLLAR:
+                    continue
                 end = at + _PREFIX + (data[at + 2] << 8 | data[at + 3])
                 if end > len(data):
                     break

@@ -32,13 +32,16 @@ class PayloadFormat:
     header: int  # bytes of a NAL unit's
     fragment: tuple[int, int]  # a fragment's type as in the payload's first byte, and its mask
 
-    def inside(self, payload: memoryview) -> bytes | None:
-        """What a fragment adds that neither begins nor ends its NAL unit, as most packets do."""
+    def middle(self, payload: memoryview) -> bytes | None:
+        """What the next payload begins with if it goes on with this one's NAL unit.
+
+        None if this one is no fragment.
+        """
         kind, mask = self.fragment
         at = self.header  # of the fragment's own header
-        if len(payload) <= at or payload[0] & mask != kind or payload[at] & (_FIRST | _LAST):
+        if len(payload) <= at or payload[0] & mask != kind:
             return None
-        return payload[at + 1 :].tobytes()
+        return bytes((*payload[:at], payload[at] & ~(_FIRST | _LAST)))
 
     def starts_picture(self, piece: Piece) -> bool:
         """Whether nothing of its picture can have come before: no slice, or the first one.

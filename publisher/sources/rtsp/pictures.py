@@ -28,6 +28,8 @@ class Pictures:
         self._broken = False
         self._shown_at = -1  # timestamp of the last picture that was handed on
         self._markers_lie = False
+        self.middle: bytes | None = None
+        """What a payload begins with that goes on with the open NAL unit."""
         self.damaged = 0
         """Access units that were dropped."""
         self.unmarked = 0
@@ -35,8 +37,6 @@ class Pictures:
 
     def put(self, packet: RtpPacket, *, gap: bool) -> list[Coded]:
         """The access units that are complete; ``gap``: packets are missing before this one."""
-        if self._continues(packet, gap=gap):
-            return []
         done: list[Coded] = []
         if packet.timestamp != self._timestamp:
             self._broken = self._broken or (gap and bool(self._parts))
@@ -46,18 +46,17 @@ class Pictures:
         self._take(packet.payload, gap=gap)
         if packet.marker and not self._markers_lie:
             done += self._finish()
+        whole = self._broken or not self._open
+        self.middle = None if whole else self._format.middle(packet.payload)
         return done
 
-    def _continues(self, packet: RtpPacket, *, gap: bool) -> bool:
-        """Whether the packet is from the middle of a NAL unit, and was taken: most are."""
-        if gap or packet.marker or not self._open or packet.timestamp != self._timestamp:
-            return False
-        part = self._format.inside(packet.payload)
-        if part is None or self._broken or self._size + len(part) > MAX_BYTES:
-            return False
-        self._size += len(part)
-        self._parts.append(part)
-        return True
+    def go_on(self, parts: list[bytes]) -> None:
+        """Takes what payloads have behind ``middle``."""
+        self._parts += parts
+        self._size += sum(map(len, parts))
+        if self._size > MAX_BYTES:
+            self._broken = True
+            self._parts.clear()
 
     @property
     def _pending(self) -> bool:

@@ -74,6 +74,10 @@ class Reception:
         """The extended sequence number of RFC 3550 §A.1."""
         return self._sequences.last or 0
 
+    def go_on(self, packets: int) -> None:
+        """So many came, one after the other."""
+        self._sequences.last = self.highest + packets
+
     def put(self, sequence: int) -> bool:
         """Whether packets are missing before this one."""
         before = self._sequences.last

@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, TypeAlias
 
 from publisher.errors import SourceError
@@ -13,7 +14,7 @@ from publisher.sources.container import READ_SECONDS
 from publisher.sources.rtsp import rtcp
 from publisher.sources.rtsp.connection import Connection
 from publisher.sources.rtsp.conversation import Conversation
-from publisher.sources.rtsp.framing import Event, Interleaved
+from publisher.sources.rtsp.framing import DOLLAR, Event, Interleaved
 from publisher.sources.rtsp.messages import ProtocolError
 from publisher.sources.rtsp.track import Track
 
@@ -50,6 +51,8 @@ class OpenRtspCamera:
         self._consumers: dict[int, Consumer] = {}
         for (media, control), track in tracks.items():
             self._consumers |= {media: track.take_rtp, control: track.take_rtcp}
+            if track.plan.stream.kind == "video":
+                connection.skim(partial(track.skim, bytes((DOLLAR, media))))
         self._keep_alive = keep_alive
         self._pause = timeout * SECOND // 2
         self._ssrc = secrets.randbits(32)

@@ -4,6 +4,8 @@ from publisher.media.packets import SECOND, Packet
 from publisher.sources.rtsp import rtcp, rtp
 from publisher.sources.rtsp.clock import StreamClock
 from publisher.sources.rtsp.formats import Plan
+from publisher.sources.rtsp.pictures import Pictures
+from publisher.sources.rtsp.runs import Run
 from publisher.sources.rtsp.units import Coded
 
 
@@ -14,6 +16,8 @@ class Track:
         self.plan = plan
         self._clock = clock
         self._depacketiser = plan.depacketiser()
+        self._pictures = self._depacketiser if isinstance(self._depacketiser, Pictures) else None
+        self._run: Run | None = None
         self._reception: rtp.Reception | None = None
         self._reported: tuple[rtcp.SenderReport, int] | None = None
         self.foreign = 0
@@ -40,7 +44,21 @@ class Track:
             self.foreign += 1
             return []
         complete = self._depacketiser.put(packet, gap=gap)
+        self._follow(packet)
         return [self._timed(coded, now) for coded in complete] if complete else []
+
+    def skim(self, prefix: bytes, data: bytes, at: int) -> int:
+        """Takes packets from there on that go on with the open NAL unit; where they end.
+
+        ``prefix`` is what each has in front of its length.
+        """
+        if self._run is None or self._pictures is None or self._reception is None:
+            return at
+        at, parts = self._run.take(prefix, data, at)
+        if parts:
+            self._reception.go_on(len(parts))
+            self._pictures.go_on(parts)
+        return at
 
     def take_rtcp(self, data: memoryview, now: int) -> list[Packet]:
         """None: sender reports set the clock."""
@@ -58,6 +76,10 @@ class Track:
         return rtcp.ReportBlock(
             self._reception.ssrc, self._reception.lost, self._reception.highest, last, since
         )
+
+    def _follow(self, packet: rtp.RtpPacket) -> None:
+        middle = self._pictures.middle if self._pictures else None
+        self._run = None if middle is None else Run(packet, middle)
 
     def _receive(self, packet: rtp.RtpPacket) -> bool:
         if self._reception is None or self._reception.ssrc != packet.ssrc:

@@ -11,9 +11,10 @@ from rendezvous.rooms.facts import (
     LetterReceived,
     NodeLost,
     RoomFound,
+    RoomLookedUp,
     StoreReached,
 )
-from rendezvous.rooms.letters import HandedOver, Moved, Told
+from rendezvous.rooms.letters import HandedOver, Moved, Said, Told
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import (
@@ -265,6 +266,22 @@ def test_a_home_serves_far_viewers_as_its_own(node: Node) -> None:
     assert isinstance(told.message, Joined)
     node.happens(NodeLost(THERE))
     assert connection not in node.book.peers
+
+
+def test_a_far_viewer_that_resumed_before_it_is_admitted_anew_stays_known(node: Node) -> None:
+    """It asked to join while the lease was over, and had its session back before the store said."""
+    camera = node.camera(ROOM, KEY)
+    welcome = msgspec.structs.replace(node.opens().welcome, connection="far")
+    to = {"room": ROOM, "epoch": node.epoch, "connection": ConnectionId("far"), "seat": 1}
+    join = proven_join(welcome, ROOM)
+    node.happens(LetterReceived(THERE, HandedOver(**to, nonce=welcome.nonce, message=join)))  # type: ignore[arg-type]
+    session = node.book.peers[ConnectionId("far")].session or ""
+    node.happens(LetterReceived(THERE, Said(**to, message=Offer(session=session, sdp=SDP))))  # type: ignore[arg-type]
+    camera.says(Answer(session=session, sdp=SDP))
+    lapse(node)
+    node.happens(RoomLookedUp(ConnectionId("far"), join, known=True, verifier=None, seat=1))
+    assert node.book.rooms[ROOM].waiting.keys() <= node.book.peers.keys()
+    assert node.book.peers[ConnectionId("far")].room == ROOM
 
 
 def test_opening_a_connection_twice_is_no_takeover(node: Node) -> None:
