@@ -41,7 +41,7 @@ def haproxy_cfg(of: Choices) -> str:
     words = {"binds": "\n".join(binds), "turn_name": of.turn_name}
     coturn = f"127.0.0.1:{TURNS_BEHIND_PROXY}"
     template = Template((DEPLOY / "haproxy-443.cfg").read_text(encoding="utf-8"))
-    return template.safe_substitute(words, rendezvous=BEHIND_PROXY, coturn=coturn)
+    return WRITTEN + template.safe_substitute(words, rendezvous=BEHIND_PROXY, coturn=coturn)
 
 
 def rendezvous_toml(of: Choices, more: str) -> str:

@@ -189,7 +189,7 @@ def check_relays(turn_address: str) -> tuple[IceServer, ...]:
     return servers
 
 
-def check_files() -> None:
+def check_files(*, shared: bool) -> None:
     """Who can read which secrets; and no command line has one."""
     secret = Path("/etc/porthole/turn-secret").read_text().split()[0]
     modes = {
@@ -202,8 +202,8 @@ def check_files() -> None:
         file = Path(name)
         assert (file.stat().st_mode & 0o777, file.group(), file.owner()) == (mode, group, "root")
     kept = {str(file) for file in Path("/etc").rglob("*.before-porthole")}
-    assert "/etc/turnserver.conf.before-porthole" in kept
-    assert not [file for file in kept if file.startswith("/etc/porthole")]
+    brought = {"/etc/turnserver.conf", *(["/etc/haproxy/haproxy.cfg"] if shared else [])}
+    assert kept == {f"{name}.before-porthole" for name in brought}
     for file in (f for f in Path("/etc").rglob("*") if f.is_file() and _written_for_all(f)):
         assert secret not in file.read_text(errors="replace"), file
     for process in Path("/proc").glob("[0-9]*/cmdline"):
@@ -256,7 +256,7 @@ def one_address() -> None:
         do(heading)
     do("4. Does it work?")
     servers = check_relays(_FIRST)
-    check_files()
+    check_files(shared=True)
     check_repetition()
     check_rotation(_FIRST, servers)
     assert "pip install" in DOWNLOADS.read_text()
@@ -271,7 +271,7 @@ def two_addresses() -> None:
         do(heading)
     do("4. Does it work?")
     check_relays(_SECOND)
-    check_files()
+    check_files(shared=False)
     check_renewal(_SECOND)
     assert "apt-get install -y certbot" in DOWNLOADS.read_text()
 
