@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.support.lab import namespaces
 from tests.support.lab.lab import laboratory
-from tests.support.lab.stage import Stage, stage
+from tests.support.lab.stage import Camera, Stage, stage
 
 ONE_LOOP = True  # namespaces, programs and the browser are the same on both
 
@@ -36,3 +36,11 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
     folder = tmp_path_factory.mktemp("lab")
     async with laboratory() as lab, stage(lab, folder, turns=2) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def camera(scene: Stage) -> AsyncIterator[Camera]:
+    """The tests of a module share it: each start takes longer than many a test."""
+    made = Camera(scene)
+    yield made
+    await made.stop()

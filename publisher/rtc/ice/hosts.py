@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import fnmatch
+import ipaddress
 import random
 import re
 import socket
@@ -15,7 +16,6 @@ import ifaddr
 
 _BUFFER_BYTES: Final = 256 * 1024
 MOST: Final = 16  # addresses; each costs a socket for every viewer
-_LOOPBACK: Final = frozenset(("127.0.0.1", "::1"))
 # Bridges of containers and virtual machines: viewers are hardly ever there.
 _VIRTUAL: Final = (
     "docker*",
@@ -79,7 +79,7 @@ def _admitted(network: Network) -> Iterator[tuple[str, str]]:
     for adapter in ifaddr.get_adapters():
         for ip in adapter.ips:
             address = _plain(ip.ip)
-            if address and network.admits(adapter.nice_name, loopback=address in _LOOPBACK):
+            if address and network.admits(adapter.nice_name, loopback=_is_loopback(address)):
                 yield adapter.nice_name, address
 
 
@@ -88,6 +88,10 @@ def _plain(address: str | tuple[str, int, int]) -> str | None:
     if isinstance(address, str):
         return address
     return None if address[2] else address[0]
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _is_virtual(interface: str) -> bool:

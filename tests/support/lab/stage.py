@@ -14,11 +14,13 @@ from tests.support.browser import CHROMIUM, browser
 from tests.support.certificates import write_certificate
 from tests.support.coturn import Coturn
 from tests.support.daemon import Publisher
+from tests.support.lab.access import Place
 from tests.support.lab.lab import Host, Lab
 from tests.support.server import Program, running_program
 
 WEB_PORT: Final = 443  # of the rendezvous and of TURN over TLS: what every network lets out
 TURN_PORT: Final = 3478
+THIN: Final = "test:?size=640x360&bitrate=250000"
 SOURCE: Final = "test:?size=640x360&bitrate=600000&gop=60"
 ORIGIN: Final = f"rendezvous.lab:{WEB_PORT}"
 PAGE_ORIGIN: Final = f"http://{ORIGIN}"
@@ -159,3 +161,26 @@ async def stage(lab: Lab, folder: Path, *, turns: int = 1) -> AsyncIterator[Stag
         program = await stack.enter_async_context(rendezvous(lab, folder, *servers))
         running = await stack.enter_async_context(chromium(lab, folder))
         yield Stage(lab, folder, servers, program, running)
+
+
+class Camera:
+    """The one camera: it goes on from test to test for as long as it stays where it is."""
+
+    def __init__(self, scene: Stage) -> None:
+        self._scene = scene
+        self._running = AsyncExitStack()
+        self._link = ""
+
+    async def at(self, place: Place) -> str:
+        """Its link, when it is there."""
+        seat = self._scene.lab.hosts["camera"].seat
+        if seat is None or seat.place != place:
+            await self.stop()
+            await self._scene.lab.seat(camera=place)
+            started = publisher(self._scene.lab, self._scene.folder, source=THIN)
+            self._link = await (await self._running.enter_async_context(started)).link()
+        return self._link
+
+    async def stop(self) -> None:
+        """Ends it, if it runs."""
+        await self._running.aclose()

@@ -53,7 +53,7 @@ def adapter(name: str, *addresses: str | tuple[str, int, int]) -> SimpleNamespac
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     adapters = [
-        adapter("lo", "127.0.0.1", ("::1", 0, 0)),
+        adapter("lo", "127.0.0.1", "127.0.0.53", ("::1", 0, 0)),
         adapter("docker0", "172.17.0.1"),
         adapter("eth0", "192.0.2.2", ("2001:db8::2", 0, 0), ("fe80::2", 0, 3)),
         adapter("wlan0", "198.51.100.2"),
@@ -67,8 +67,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", ["2001:db8::2", "192.0.2.2", "198.51.100.2", "172.17.0.1"]),
         ("eth*", ["2001:db8::2", "192.0.2.2"]),
         ("!eth0, !docker*", ["198.51.100.2"]),
-        ("wlan0,lo", ["::1", "127.0.0.1", "198.51.100.2"]),
-        ("*,!wlan0", ["::1", "127.0.0.1", "2001:db8::2", "192.0.2.2", "172.17.0.1"]),
+        ("wlan0,lo", ["::1", "127.0.0.1", "127.0.0.53", "198.51.100.2"]),
+        ("e*,l*", ["::1", "127.0.0.1", "2001:db8::2", "127.0.0.53", "192.0.2.2"]),
         ("tun0", []),
     ],
 )
