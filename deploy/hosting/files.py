@@ -14,6 +14,8 @@ MORE = "etc/porthole/more.toml"
 WRITTEN = "# Written by deploy/host: run it again rather than change this.\n"
 BEHIND_PROXY = "127.0.0.1:4546"
 TURNS_BEHIND_PROXY = 5349
+# Clients that name no family get IPv4 (RFC 8656 §14.6); coturn without any would lend 0.0.0.0.
+_IPV6_ALONE = "allocation-default-address-family=ipv6"
 
 
 def turnserver_conf(of: Choices, signing: Sequence[str]) -> str:
@@ -25,6 +27,7 @@ def turnserver_conf(of: Choices, signing: Sequence[str]) -> str:
         *(f"listening-ip={address}" for address in (*of.relays, *loopback)),
         # Said, because by default a relay is where the client's connection ends: the loopback.
         *(f"relay-ip={address}" for address in of.relays),
+        *([] if any("." in address for address in of.relays) else [_IPV6_ALONE]),
         *([f"external-ip={of.external}/{of.relays[0]}"] if of.external else []),
         "listening-port=3478",
         f"tls-listening-port={TURNS_BEHIND_PROXY if of.shared else 443}",

@@ -1,8 +1,9 @@
 """TURN servers as their operator sees them: is the secret theirs, and whom do they let reach?"""
 
+import ipaddress
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,12 +14,13 @@ from rendezvous.probes.channels import SilentError
 from rendezvous.probes.findings import Finding, fault, warning, well
 from rendezvous.probes.names import resolve
 from rendezvous.probes.servers import Server, servers
-from rendezvous.probes.stun import Address
-from rendezvous.probes.turn import FORBIDDEN, RefusedError, allocated
+from rendezvous.probes.turn import FORBIDDEN, Allocation, RefusedError, allocated
 
 _FAR: Final = 10 * 365 * 86_400  # seconds; no clock is so wrong
-_OWN: Final = (("127.0.0.1", 80), ("169.254.169.254", 80))  # itself; the host of many clouds
-_PRIVATE: Final = (("10.0.0.1", 80), ("172.16.0.1", 80), ("192.168.0.1", 80))
+# Itself, and the host of many clouds; by the relayed address, which reaches its like alone.
+_OWN: Final = {4: ("127.0.0.1", "169.254.169.254"), 6: ("::1", "::ffff:127.0.0.1")}
+_PRIVATE: Final = {4: ("10.0.0.1", "172.16.0.1", "192.168.0.1"), 6: ("fd00::1",)}
+_PORT: Final = 80  # of nobody in particular: a permission is for all of them
 
 
 def of(ice: IceServers) -> list[Server]:
@@ -102,7 +104,9 @@ async def _denied(server: Server, tls: ssl.SSLContext) -> list[Finding]:
     return judge_permitted(own, private)
 
 
-async def _permitted(server: Server, tls: ssl.SSLContext, peers: Sequence[Address]) -> list[str]:
+async def _permitted(
+    server: Server, tls: ssl.SSLContext, peers: Mapping[int, Sequence[str]]
+) -> list[str]:
     """Those of the peers that it would relay to, itself aside."""
     assert server.credentials  # noqa: S101  # it has granted an address
     (address, *_) = await resolve(server.host, server.port)
@@ -110,16 +114,19 @@ async def _permitted(server: Server, tls: ssl.SSLContext, peers: Sequence[Addres
         opened(server, address, tls) as channel,
         allocated(channel, server.credentials) as allocation,
     ):
-        found = []
-        for peer in peers:
-            try:
-                await allocation.permit(peer)
-            except RefusedError as refusal:
-                if refusal.number != FORBIDDEN:
-                    raise
-            else:
-                found.append(peer[0])
-        return [host for host in found if host != allocation.relayed[0]]
+        relayed = allocation.relayed[0]
+        family = peers[ipaddress.ip_address(relayed).version]
+        return [peer for peer in family if peer != relayed and await _permits(allocation, peer)]
+
+
+async def _permits(allocation: Allocation, peer: str) -> bool:
+    try:
+        await allocation.permit((peer, _PORT))
+    except RefusedError as refusal:
+        if refusal.number != FORBIDDEN:
+            raise
+        return False
+    return True
 
 
 def judge_permitted(own: Sequence[str], private: Sequence[str]) -> list[Finding]:

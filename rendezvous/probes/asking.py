@@ -1,5 +1,6 @@
 """One STUN or TURN server over one transport: does it answer, does it relay?"""
 
+import ipaddress
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -105,6 +106,8 @@ async def _relay(server: Server, address: Address, tls: ssl.SSLContext) -> tuple
             channel = await open_ways.enter_async_context(opened(server, address, tls))
             way = allocated(channel, server.credentials or _NOBODY)
             ends.append(await open_ways.enter_async_context(way))
+        if ipaddress.ip_address(ends[0].relayed[0]).is_unspecified:
+            return (_NO_ADDRESS,)
         granted = well("turn_allocated", f"It lends {ends[0].relayed[0]} over {_over(server)}.")
         return (granted, await _there_and_back(*ends))
 
@@ -151,6 +154,15 @@ def _does_not_relay(*, forbidden: bool) -> Finding:
         "Open its relay ports (UDP, min-port to max-port) in the firewall; behind a NAT set "
         "external-ip.",
     )
+
+
+_NO_ADDRESS: Final = fault(
+    "turn_no_address",
+    "It lends the address 0.0.0.0, which is none.",
+    NO_RELAY,
+    "Give it a relay-ip of IPv4; a coturn that has IPv6 alone wants "
+    "allocation-default-address-family=ipv6.",
+)
 
 
 def _unknown(server: Server) -> Finding:

@@ -1,7 +1,7 @@
 """A relayed address at a TURN server (RFC 8656), for as long as a probe needs one."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,9 +13,11 @@ from rendezvous.probes.stun import Address, Attribute, Kind, Message, Method
 UNAUTHORIZED: Final = 401
 STALE_NONCE: Final = 438
 FORBIDDEN: Final = 403
+FAMILY_NOT_SUPPORTED: Final = 440
 QUOTA: Final = 486
 _CHALLENGES: Final = 3  # who are you; that nonce is stale; and now
 _UDP: Final = bytes([17, 0, 0, 0])  # REQUESTED-TRANSPORT, RFC 8656 §18.7
+_IPV6: Final = bytes([2, 0, 0, 0])  # REQUESTED-ADDRESS-FAMILY, §18.6
 
 
 class RefusedError(Exception):
@@ -47,11 +49,22 @@ class Allocation:
 
     async def open(self) -> None:
         """Raises RefusedError or SilentError."""
-        answer = await self._ask(Method.ALLOCATE, {Attribute.REQUESTED_TRANSPORT: _UDP})
+        answer = await self._allocate()
         relayed = answer.address(Attribute.XOR_RELAYED_ADDRESS)
         if relayed is None:
             raise RefusedError(answer.error)
         self.relayed, self.mapped = relayed, answer.address(Attribute.XOR_MAPPED_ADDRESS)
+
+    async def _allocate(self) -> Message:
+        """Of IPv4, or of IPv6 at a server that has nothing else (RFC 8656 §7.2)."""
+        wanted: dict[int, bytes] = {Attribute.REQUESTED_TRANSPORT: _UDP}
+        try:
+            return await self._ask(Method.ALLOCATE, wanted)
+        except RefusedError as refusal:
+            if refusal.number != FAMILY_NOT_SUPPORTED:
+                raise
+        wanted[Attribute.REQUESTED_ADDRESS_FAMILY] = _IPV6
+        return await self._ask(Method.ALLOCATE, wanted)
 
     async def release(self) -> None:
         """Gives the address back; raises RefusedError or SilentError."""
@@ -75,7 +88,7 @@ class Allocation:
         heard = await self._channel.hear(patience)
         return heard.attributes.get(Attribute.DATA, b"")
 
-    async def _ask(self, method: Method, attributes: dict[int, bytes]) -> Message:
+    async def _ask(self, method: Method, attributes: Mapping[int, bytes]) -> Message:
         """Once more when the server wants to know who asks, or has another nonce by now."""
         for _ in range(_CHALLENGES):
             request = stun.message(method, Kind.REQUEST, dict(attributes))

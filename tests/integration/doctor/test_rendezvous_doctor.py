@@ -15,6 +15,8 @@ from tests.support.server import running_server
 
 ONE_LOOP = True  # the doctor has a loop of its own
 SECRET = "s3cret-of-turn"
+_IPV6 = "allocation-default-address-family=ipv6"
+_OPEN_TO_ALL = "allowed-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 
 
 @asynccontextmanager
@@ -165,6 +167,25 @@ async def test_a_relay_into_the_machine_that_it_runs_on(tmp_path: Path) -> None:
         async with installation(tmp_path, *turn(server, "udp")) as words:
             report = await consult("rendezvous", *words)
     assert report.faults == {"turn_reaches_inside"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ((_IPV6, *LOOPBACK), "turn_denies"),
+        ((_IPV6, "allow-loopback-peers", _OPEN_TO_ALL), "turn_reaches_inside"),
+        (LOOPBACK, "turn_no_address"),
+    ],
+)
+async def test_a_relay_that_has_ipv6_alone(
+    tmp_path: Path, lines: tuple[str, ...], code: str
+) -> None:
+    """It is asked about addresses that it could reach; and whether it lends any."""
+    with running_coturn(*lines, secrets=(SECRET,), host="::1") as server:
+        async with installation(tmp_path, *turn(server, "udp")) as words:
+            report = await consult("rendezvous", *words)
+    assert code in report.codes
+    assert report.faults == {code} - {"turn_denies"}
 
 
 async def test_wrong_settings_are_a_finding() -> None:

@@ -46,6 +46,18 @@ def test_a_folder_shows_what_would_be_written(tmp_path: Path) -> None:
     assert "external-ip=203.0.113.7/10.0.0.7" in _lines(tmp_path, "etc/turnserver.conf")
 
 
+@pytest.mark.parametrize(
+    ("addresses", "alone"), [(("2001:db8::7",), True), (("203.0.113.7", "2001:db8::7"), False)]
+)
+def test_a_machine_that_has_ipv6_alone_lends_that(
+    tmp_path: Path, addresses: tuple[str, ...], *, alone: bool
+) -> None:
+    where = [word for address in addresses for word in ("--address", address)]
+    assert main(["--root", str(tmp_path), "set-up", *_SITE, *where]) == 0
+    said = "allocation-default-address-family=ipv6" in _lines(tmp_path, "etc/turnserver.conf")
+    assert said == alone
+
+
 def test_a_second_address_needs_no_proxy(tmp_path: Path) -> None:
     second = ("--turn-address", "203.0.113.8")
     assert main(["--root", str(tmp_path), "set-up", *_SITE, *_ADDRESS, *second]) == 0
