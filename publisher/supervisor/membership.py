@@ -10,6 +10,14 @@ from publisher.supervisor.network import is_local
 from rendezvous.wire.messages import Error, ErrorCode, Goaway, Message, ServerMessage
 
 
+def doubt(connection: Connection) -> None:
+    """Lets go of a connection whose end here is gone, or asks whether the server is there."""
+    if is_local(connection.local_address):
+        connection.doubt()
+    else:
+        connection.abort()
+
+
 class Membership:
     """Hears the server by a task of its own; ``close`` it, whatever became of it."""
 
@@ -39,11 +47,8 @@ class Membership:
         return True
 
     def doubt(self) -> None:
-        """Lets go of a connection whose end here is gone, or asks whether the server is there."""
-        if is_local(self._connection.local_address):
-            self._connection.doubt()
-        else:
-            self._connection.abort()
+        """See ``doubt``."""
+        doubt(self._connection)
 
     async def close(self) -> None:
         """Sends what is queued and lets go. Idempotent."""

@@ -19,7 +19,7 @@ from publisher.signalling.claiming import Room, answer_challenge, claim
 from publisher.signalling.connection import Connection, ServerAddress
 from publisher.signalling.dialling import Dialler
 from publisher.supervisor.backoff import Backoff
-from publisher.supervisor.membership import Membership
+from publisher.supervisor.membership import Membership, doubt
 from publisher.supervisor.nodes import Nodes
 from rendezvous.wire.messages import (
     Candidate,
@@ -100,6 +100,7 @@ class RoomKeeper:
         self._nodes = Nodes(place.addresses)
         self._dialler = Dialler(place.tls)
         self._network_changed = asyncio.Event()
+        self._entering: Connection | None = None
         self._membership: Membership | None = None
         self._claimed_at = 0.0  # by the loop's clock
         self._rivals = Backoff(*RIVAL_BACKOFF)
@@ -130,6 +131,8 @@ class RoomKeeper:
 
     def doubt(self) -> None:
         """Something suggests that the server cannot be reached any more: it is asked."""
+        if self._entering:
+            doubt(self._entering)
         if self._membership:
             self._membership.doubt()
 
@@ -145,11 +148,14 @@ class RoomKeeper:
         """Claims the room at the next node; an earlier membership serves until then."""
         place, address, said = self._place, self._nodes.current, self._source()
         connection = await self._dialler.dial(address, self._network_changed)
+        self._entering = connection
         try:
             claimed = await claim(connection, address, place.key, place.room, said)
         except BaseException:
             await connection.close()
             raise
+        finally:
+            self._entering = None
         logger.info("%s: room claimed, epoch %d.", address.origin, claimed.epoch)
         earlier = self._membership
         self._membership = Membership(connection, partial(self._hear, connection, address))

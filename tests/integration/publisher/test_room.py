@@ -14,6 +14,7 @@ import pytest
 
 from publisher.errors import SignallingError
 from publisher.identity import CameraKey, Keyring
+from publisher.signalling import connection
 from publisher.signalling.claiming import Room
 from publisher.signalling.connection import ServerAddress
 from publisher.supervisor import membership, nodes, room
@@ -31,6 +32,7 @@ from rendezvous.wire.messages import (
     Hello,
     Message,
     Offer,
+    Ping,
     Resume,
     Session,
     Source,
@@ -52,7 +54,7 @@ class Node:
     """A rendezvous that answers every claim as the test says, and says what the test says."""
 
     def __init__(self) -> None:
-        self.answers: list[Error | Claimed] = []  # to the next claims; then claimed
+        self.answers: list[Error | Claimed | None] = []  # None: silence; then claimed
         self.heard: list[Message] = []
         self.asked_at: list[float] = []
         self.address = ServerAddress("", 0)
@@ -100,7 +102,9 @@ class Node:
             self.says(Welcome(version=1, server="node", connection="c" * 22, nonce=number))
         elif isinstance(message, Claim):
             self.asked_at.append(asyncio.get_running_loop().time())
-            self.says(self.answers.pop(0) if self.answers else CLAIMED)
+            answer = self.answers.pop(0) if self.answers else CLAIMED
+            if answer:
+                self.says(answer)
 
 
 class Guests:
@@ -251,6 +255,22 @@ async def test_a_camera_whose_address_is_gone_claims_from_another_at_once(
         await until(partial(resumed_times, node, 2), within=2.0)
         instances = {claim.instance for claim in node.of(Claim) if isinstance(claim, Claim)}
         assert len(instances) == 1
+
+
+async def test_a_claim_that_the_old_network_has_swallowed_is_not_waited_for(
+    key: CameraKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be for ten seconds."""
+    monkeypatch.setattr(connection, "DOUBT_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "LOOK_SECONDS", 0.05)
+    async with two_nodes() as (node, _):
+        node.answers = [None]
+        async with kept(key, node.address) as (keeper, _, _):
+            await until(lambda: node.asked_at)
+            assert not node.of(Ping)
+            keeper.network_changed()
+            await until(resumed(node), within=2.0)
+            assert len(node.asked_at) == 2
 
 
 async def test_a_pause_of_our_own_ends_when_the_network_changes(
