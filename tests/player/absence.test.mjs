@@ -1,154 +1,89 @@
-/**
- * How soon the picture is back after an outage, in virtual time: the whole player before a network
- * that comes and goes, a server and a camera that behave as the real ones do.
- *
- * Nothing tells the page that the network is back: what browsers do tell only makes it faster. TCP
- * is as systems have it: a SYN goes out at once, and again after 1, 3 and 7 s.
- */
+/** How soon the picture is back after an outage, and whether it stays, in virtual time. */
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { Viewer } from '../../player/viewer.js';
-import { World } from './support/world.mjs';
+import { Outage } from './support/outage.mjs';
 
-const TRIP = 50; // ms one way
-const SYNS = [0, 1_000, 3_000, 7_000]; // ms
-const CHECKS = 500; // ms between two ICE checks of a pair
-const CAMERA_GIVES_UP = 8_000; // ms of silence
+const VIEWER_S = ['viewer', 'media'];
+const CAMERA_S = ['camera', 'media'];
+const FEW = { timers: 24, sockets: 2, peers: 2 };
 
-class Absence {
-  world = new World();
-  /** When the network, or one of its parts, is away. */
-  away = { signalling: [Infinity, Infinity], media: [Infinity, Infinity] };
-  dead = new Set();
-  sessions = 0;
-  blackFlashes = 0;
-  /** @type {number[]} */
-  pictures = [];
-
-  constructor() {
-    const { world } = this;
-    const [Socket, Peer] = [globalThis.WebSocket, globalThis.RTCPeerConnection];
-    const absence = this;
-    globalThis.WebSocket = class extends Socket {
-      constructor(url) {
-        super(url);
-        absence.serve(this);
-      }
-    };
-    globalThis.RTCPeerConnection = class extends Peer {
-      constructor(configuration) {
-        super(configuration);
-        absence.carry(this);
-      }
-    };
-    globalThis.fetch = (_url, { signal }) => new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-      this.reaches(() => setTimeout(resolve, 4 * TRIP));
-    });
-    this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret: null }, {
-      show: (feed) => (this.feed = feed),
-      freeze: () => undefined,
-      changed: (view) => view.picture && (this.live ??= world.now),
-      measured: () => undefined,
-    });
-  }
-
-  is(part, at = this.world.now) {
-    const [from, to] = this.away[part];
-    return at < from || at >= to;
-  }
-
-  /** Calls back when TCP has got through, if it ever does. */
-  reaches(run) {
-    for (const syn of SYNS) setTimeout(() => this.is('signalling') && (run?.(), (run = null)), syn);
-  }
-
-  /** @param {any} socket */
-  serve(socket) {
-    const send = socket.send.bind(socket);
-    socket.silent = true;
-    this.reaches(() => setTimeout(() => socket.closed || socket.welcomes(), 6 * TRIP));
-    socket.send = (text) => {
-      send(text);
-      if (this.is('signalling')) setTimeout(() => this.answer(socket, JSON.parse(text)), 2 * TRIP);
-    };
-  }
-
-  answer(socket, { type, session }) {
-    if (!this.is('signalling') || socket.closed) return;
-    if (type === 'ping') socket.says({ type: 'pong' });
-    if (type === 'join') {
-      const name = `session-${(this.sessions += 1)}`;
-      socket.says({ type: 'joined', room: 'MyRoom', session: name, secret: 's', source: { type: 'source', state: 'live' } });
-    }
-    if (type === 'offer') setTimeout(() => this.is('signalling') && socket.says({ type: 'answer', session, sdp: 'v=0' }), 2 * TRIP);
-  }
-
-  /** @param {any} peer */
-  carry(peer) {
-    let heard = NaN;
-    const beat = setInterval(() => {
-      if (peer.closed) return clearInterval(beat);
-      if (!peer.remote.length || !this.is('media')) return;
-      if (Number.isNaN(heard)) peer.becomes('connected');
-      else if (this.world.now - heard > CAMERA_GIVES_UP) return;
-      heard = this.world.now;
-      peer.packets += 10;
-      peer.frames += 3;
-      this.shown(peer);
-    }, CHECKS / 5);
-  }
-
-  /** The screen sees a picture of what it is given. */
-  shown(peer) {
-    const { tracks } = this.feed.stream;
-    if (tracks.some((track) => track === peer.receivers[0].track)) this.viewer.pictured();
-  }
-
-  /** Plays, loses the network for so long, and tells how long the picture took after its return. */
-  async lasts(parts, milliseconds) {
-    this.viewer.start();
-    await this.world.pass(10_000);
-    assert.ok(this.viewer.view.picture);
-    const back = this.world.now + milliseconds;
-    for (const part of parts) this.away[part] = [this.world.now, back];
-    await this.world.pass(milliseconds);
-    this.live = null;
-    if (this.viewer.view.picture && this.viewer.view.state === 'playing') return 0;
-    while (this.live === null && this.world.now < back + 60_000) await this.world.pass(50);
-    return this.world.now - back;
-  }
-}
-
-/** @param {('signalling' | 'media')[]} parts @param {number} seconds @param {number} phases */
-async function worst(parts, seconds, phases) {
-  const took = [];
+/** Milliseconds to the picture and setbacks after it, each as rarely worse; at several phases. */
+async function outages(phases, happens) {
+  const all = [];
   for (let phase = 0; phase < phases; phase += 1) {
-    const absence = new Absence();
+    const outage = new Outage();
     try {
-      took.push(await absence.lasts(parts, 1_000 * seconds + 330 * phase));
+      await happens(outage, 330 * phase);
+      all.push(outage);
     } finally {
-      absence.viewer.stop();
-      absence.world.restore();
+      outage.end();
     }
   }
-  return took.sort((a, b) => a - b)[Math.ceil(0.95 * phases) - 1];
+  const took = all.map((outage) => outage.took).sort((a, b) => a - b);
+  return { p95: took[Math.ceil(0.95 * phases) - 1], setbacks: all.map((outage) => outage.setbacks) };
 }
 
-for (const [seconds, phases] of [[1, 12], [5, 12], [30, 12], [600, 4]]) {
-  test(`the network is gone for ${seconds} s: p95 of the picture’s return is within 5 s`, async () => {
-    const took = await worst(['signalling', 'media'], seconds, phases);
-    assert.ok(took <= 5_000, `${took} ms`);
-  });
+/** @param {import('./support/outage.mjs').Way[]} ways */
+const away = (ways, seconds, phases) =>
+  outages(phases, (outage, phase) => outage.lasts(ways, 1_000 * seconds + phase));
+
+for (const [ways, whose] of [[VIEWER_S, 'viewer’s'], [CAMERA_S, 'camera’s']]) {
+  for (const [seconds, phases] of [[1, 12], [2, 12], [5, 12], [30, 8], [600, 3]]) {
+    test(`the ${whose} network is gone for ${seconds} s: the picture is back within 5 s, and stays`, async () => {
+      const { p95, setbacks } = await away(ways, seconds, phases);
+      assert.ok(p95 <= 5_000, `${p95} ms`);
+      assert.deepEqual(setbacks.filter(Boolean), []);
+    });
+  }
 }
 
 test('media alone is gone for 30 s, as behind a firewall that wakes up: within 5 s', async () => {
-  const took = await worst(['media'], 30, 12);
-  assert.ok(took <= 5_000, `${took} ms`);
+  const { p95 } = await away(['media'], 30, 12);
+  assert.ok(p95 <= 5_000, `${p95} ms`);
 });
 
 test('signalling alone is gone for ten minutes: nobody notices', async () => {
-  assert.equal(await worst(['signalling'], 600, 1), 0);
+  const outage = new Outage();
+  try {
+    await outage.lasts(['viewer'], 600_000);
+    const pauses = outage.shown.map((at, n) => at - (outage.shown[n - 1] ?? at));
+    assert.ok(Math.max(...pauses) < 200);
+    assert.equal(outage.world.peers.length, 1);
+  } finally {
+    outage.end();
+  }
+});
+
+for (const seconds of [20, 600, 36_000]) {
+  test(`a device that has slept for ${seconds} s shows the picture within 5 s of waking`, async () => {
+    const { p95, setbacks } = await outages(8, (outage, phase) => outage.sleeps(1_000 * seconds + phase));
+    assert.ok(p95 <= 5_000, `${p95} ms`);
+    assert.deepEqual(setbacks.filter(Boolean), []);
+  });
+}
+
+test('ten minutes of absence leave no timer, socket or connection behind', async () => {
+  const outage = new Outage();
+  const { world, viewer } = outage;
+  const open = (all) => all.filter(({ closed }) => !closed).length;
+  const most = { timers: 0, sockets: 0, peers: 0 };
+  const watch = () => {
+    const now = { timers: world.timers, sockets: open(world.sockets), peers: open(world.peers) };
+    for (const name of Object.keys(most)) most[name] = Math.max(most[name], now[name]);
+  };
+  const counting = setInterval(watch, 5_000);
+  try {
+    await outage.lasts(VIEWER_S, 600_000);
+    assert.equal(viewer.view.state, 'playing');
+    for (const name of Object.keys(FEW)) assert.ok(most[name] <= FEW[name], `${name}: ${most[name]}`);
+    assert.ok(world.sockets.length < 60, `${world.sockets.length} sockets`);
+    viewer.stop();
+    clearInterval(counting);
+    await world.pass(60_000);
+    assert.deepEqual([world.timers, open(world.sockets), open(world.peers)], [0, 0, 0]);
+  } finally {
+    outage.end();
+  }
 });

@@ -84,6 +84,11 @@ export class World {
     return this.sockets.at(-1);
   }
 
+  /** How many there are. */
+  get timers() {
+    return this.#timers.size;
+  }
+
   get peer() {
     return this.peers.at(-1);
   }
@@ -94,7 +99,7 @@ export class World {
     for (let next = this.#next(until); next; next = this.#next(until)) {
       this.now = Math.max(this.now, next.at);
       if (next.every === null) this.#timers.delete(next.id);
-      else next.at += next.every;
+      else next.at = this.now + next.every; // what was slept through is not made up for
       next.run();
       await settled();
     }

@@ -1,0 +1,249 @@
+/**
+ * The whole player in virtual time, before a network that comes and goes, a server and a camera that
+ * behave as the real ones do (PROTOCOL.md §3, §5 and §7).
+ *
+ * Nothing tells the page that the network is back. TCP is as systems have it: a SYN goes out at
+ * once, and again after 1, 3 and 7 s; what was sent into nothing goes out again after growing
+ * pauses, in its order.
+ */
+
+import { Viewer } from '../../../player/viewer.js';
+import { World } from './world.mjs';
+
+const TRIP = 50; // ms one way
+const SYNS = [0, 1_000, 3_000, 7_000]; // ms
+const RESENT = [0, 300, 900, 2_100, 4_500, 9_300, 18_900]; // ms
+const BEAT = 100; // ms between two pictures of a path, and between two checks
+const SERVER_GIVES_UP = 15_000; // ms of silence
+const CAMERA = { givesUp: 8_000, replaced: 5_000, replacedSilent: 1_500, claims: 2_500 }; // ms
+const GAP = 400; // ms without a picture: an interruption
+
+/** @typedef {'viewer' | 'camera' | 'media'} Way from the viewer to the server, from the camera to it, between them */
+
+export class Outage {
+  world = new World();
+  /** When each way is away, from and to. */
+  away = { viewer: [Infinity, Infinity], camera: [Infinity, Infinity], media: [Infinity, Infinity] };
+  /** At the server: by their names. */
+  sessions = new Map();
+  /** Viewers that wait there for the camera. */
+  waiting = new Set();
+  cameraLine = { up: 0, down: 0 };
+  shown = [];
+  #count = 0;
+
+  constructor() {
+    const [Socket, Peer] = [globalThis.WebSocket, globalThis.RTCPeerConnection];
+    const outage = this;
+    globalThis.WebSocket = class extends Socket {
+      constructor(url) {
+        super(url);
+        outage.#serve(this);
+      }
+    };
+    globalThis.RTCPeerConnection = class extends Peer {
+      constructor(configuration) {
+        super(configuration);
+        outage.#carry(this);
+      }
+    };
+    globalThis.fetch = (_url, { signal }) => new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+      this.#reaches(() => setTimeout(resolve, 4 * TRIP));
+    });
+    this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret: null }, {
+      show: (feed) => (this.feed = feed),
+      freeze: () => undefined,
+      changed: () => undefined,
+      measured: () => undefined,
+    });
+  }
+
+  /** Plays, loses those ways for so long, and goes on for half a minute. @param {Way[]} ways */
+  async lasts(ways, milliseconds) {
+    this.viewer.start();
+    await this.world.pass(10_000);
+    const from = this.world.now;
+    for (const way of ways) this.away[way] = [from, from + milliseconds];
+    if (milliseconds > SERVER_GIVES_UP && ways.includes('camera')) this.#losesCamera(from, from + milliseconds);
+    await this.world.pass(milliseconds);
+    await this.#settles(from + milliseconds);
+  }
+
+  /** Plays, and sleeps for so long: nothing of the page runs, and nobody out there waits for it. */
+  async sleeps(milliseconds) {
+    this.viewer.start();
+    await this.world.pass(10_000);
+    for (const socket of this.world.sockets) socket.forgotten = true;
+    for (const peer of this.world.peers) peer.gone = true;
+    for (const session of this.sessions.values()) session.socket = null;
+    this.world.now += milliseconds;
+    await this.#settles(this.world.now);
+  }
+
+  async #settles(back) {
+    await this.world.pass(30_000);
+    const pictures = [...this.shown.filter((at) => at >= back), this.world.now];
+    /** Milliseconds to the first picture. */
+    this.took = pictures[0] - back;
+    /** How often they went again. */
+    this.setbacks = pictures.filter((at, n) => at - pictures[n - 1] > GAP).length;
+  }
+
+  /** Leaves, and gives the globals back. */
+  end() {
+    this.viewer.stop();
+    this.world.restore();
+  }
+
+  // ── TCP ────────────────────────────────────────────────────────────────────────────────────
+
+  #is(way) {
+    const [from, to] = this.away[way];
+    return this.world.now < from || this.world.now >= to;
+  }
+
+  /** Delivers over the way, after what was sent before in this direction of the line. */
+  #send(way, line, direction, deliver) {
+    const began = this.world.now;
+    let attempt = 0;
+    const go = () => {
+      if (this.#is(way)) {
+        line[direction] = Math.max(this.world.now + TRIP, line[direction]);
+        setTimeout(deliver, line[direction] - this.world.now);
+      } else if ((attempt += 1) < RESENT.length) setTimeout(go, began + RESENT[attempt] - this.world.now);
+    };
+    go();
+  }
+
+  /** Calls back when a connection is made, if it ever is. */
+  #reaches(run) {
+    for (const syn of SYNS) setTimeout(() => this.#is('viewer') && (run?.(), (run = null)), syn);
+  }
+
+  // ── the server ─────────────────────────────────────────────────────────────────────────────
+
+  /** @param {any} socket */
+  #serve(socket) {
+    const [send, says] = [socket.send.bind(socket), socket.says.bind(socket)];
+    const line = { up: 0, down: 0 };
+    socket.silent = true;
+    socket.tell = (message) =>
+      this.#send('viewer', line, 'down', () => socket.closed || socket.forgotten || says(message));
+    this.#reaches(() => setTimeout(() => socket.closed || socket.welcomes(), 6 * TRIP));
+    socket.send = (text) => {
+      send(text);
+      this.#send('viewer', line, 'up', () => socket.forgotten || this.#answer(socket, JSON.parse(text)));
+    };
+  }
+
+  /** @param {any} socket */
+  #answer(socket, message) {
+    const session = this.sessions.get(message.session);
+    if (message.type === 'ping') socket.tell({ type: 'pong' });
+    else if (message.type === 'join') this.#join(socket);
+    else if (message.type === 'end') this.#end(message.session, message.reason);
+    else if (message.type === 'candidate') return;
+    else if (!session) socket.tell({ type: 'error', code: 'session_unknown', message: '', session: message.session });
+    else if (message.type === 'resume') this.#resume(socket, session);
+    else if (message.type === 'offer') this.#offer(session);
+  }
+
+  #join(socket) {
+    this.#end(socket.session, 'replaced');
+    if (this.cameraIsGone) return this.waiting.add(socket), socket.tell({ type: 'waiting', room: 'MyRoom' });
+    const id = (socket.session = `session-${(this.#count += 1)}`);
+    this.sessions.set(id, { id, socket });
+    const source = { type: 'source', state: 'live', legs: ['rtp'], tracks: [] };
+    socket.tell({ type: 'joined', room: 'MyRoom', session: id, secret: 's', source });
+  }
+
+  #resume(socket, session) {
+    if (session.socket && session.socket !== socket) session.socket.forgotten = true; // superseded
+    session.socket = socket;
+    socket.session = session.id;
+    socket.tell({ type: 'resumed', session: session.id });
+  }
+
+  #offer(session) {
+    // The player offers with the last connection that it made.
+    session.peer = this.world.peers.findLast((peer) => !peer.closed && peer.localDescription);
+    this.#send('camera', this.cameraLine, 'down', () => this.#opens(session));
+  }
+
+  #opens(session) {
+    session.peer.answers = true;
+    this.#send('camera', this.cameraLine, 'up', () => {
+      session.socket?.tell({ type: 'answer', session: session.id, sdp: 'v=0' });
+    });
+  }
+
+  #end(id, reason) {
+    const { peer } = this.sessions.get(id) ?? {};
+    this.sessions.delete(id);
+    if (!peer) return;
+    this.#send('camera', this.cameraLine, 'down', () => {
+      if (reason === 'replaced') peer.replacedAt ??= this.world.now;
+      else this.#hangsUp(peer);
+    });
+  }
+
+  /** The camera's line is dead for the server after some time, and it claims anew on its return. */
+  #losesCamera(from, back) {
+    setTimeout(() => {
+      this.cameraIsGone = true;
+      for (const { id, socket, peer } of this.sessions.values()) {
+        if (peer?.answers) continue;
+        this.sessions.delete(id);
+        this.waiting.add(socket);
+        socket?.tell({ type: 'waiting', room: 'MyRoom' });
+      }
+    }, from + SERVER_GIVES_UP - this.world.now);
+    setTimeout(() => {
+      this.cameraIsGone = false;
+      this.cameraLine = { up: 0, down: 0 };
+      for (const socket of this.waiting) this.#join(socket);
+      this.waiting.clear();
+    }, back + CAMERA.claims - this.world.now);
+  }
+
+  // ── the camera ─────────────────────────────────────────────────────────────────────────────
+
+  /** @param {any} peer */
+  #carry(peer) {
+    const beat = setInterval(() => {
+      if (peer.closed || peer.gone) return clearInterval(beat);
+      if (!peer.answers || !peer.remote.length) return;
+      if (this.#isOver(peer)) this.#hangsUp(peer);
+      else if (this.#is('media')) this.#flows(peer);
+    }, BEAT);
+  }
+
+  #flows(peer) {
+    peer.startedAt ??= this.world.now;
+    if (this.world.now - peer.startedAt < 4 * TRIP) return; // ICE and DTLS
+    if (!peer.heardAt) peer.becomes('connected');
+    peer.heardAt = this.world.now;
+    peer.packets += 10;
+    peer.frames += 3;
+    const { tracks } = this.feed.stream;
+    if (!tracks.some((track) => track === peer.receivers[0].track)) return;
+    this.shown.push(this.world.now);
+    this.viewer.pictured();
+  }
+
+  #isOver({ heardAt, replacedAt }) {
+    const silence = this.world.now - heardAt; // not a number before it was connected
+    if (silence > CAMERA.givesUp) return true;
+    const replaced = this.world.now - replacedAt;
+    return replaced > CAMERA.replaced || Math.min(replaced, silence) > CAMERA.replacedSilent;
+  }
+
+  #hangsUp(peer) {
+    peer.gone = true;
+    if (peer.closed || !this.#is('media')) return;
+    const { transport } = peer.receivers[0];
+    transport.state = 'closed';
+    transport.dispatchEvent(new Event('statechange'));
+  }
+}
