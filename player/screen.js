@@ -111,6 +111,7 @@ export class Screen {
     this.#turn.abort();
     this.hasStill = false;
     this.listener.pictured();
+    this.listener.changed(); // the still goes, also where there was a picture all the time
   }
 }
 

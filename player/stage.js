@@ -46,7 +46,7 @@ export class Stage {
   render(view, wishes) {
     const words = describe({ ...view, paused: this.screen.paused });
     this.#frame(view, words);
-    if (view.state !== 'playing') this.measured(null); // those of an earlier session are history
+    if (view.state !== 'playing' && !view.picture) this.measured(null); // those of before are history
     this.controls.enable(wishes.controls);
     this.controls.refresh(this.screen.hasSound);
     this.call.show(wishes.controls ? this.#offer(view, words, wishes) : null);
@@ -75,7 +75,7 @@ export class Stage {
     const { classList, style } = this.element;
     if (view.picture && videoWidth) style.setProperty('--aspect', `${videoWidth} / ${videoHeight}`);
     classList.toggle('has-picture', view.picture);
-    classList.toggle('has-still', this.screen.hasStill && !view.picture);
+    classList.toggle('has-still', this.screen.hasStill);
     classList.toggle('has-message', words.title !== '');
   }
 

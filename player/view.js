@@ -8,7 +8,8 @@
  *   source: import('./wire.js').SourceFacts | null,
  *   picture: boolean,
  *   stalled: boolean,
- * }} View `picture`: this session has shown one. `source`: null when nobody tells us.
+ * }} View `picture`: this session has shown one, or took over from one that did. `source`: null when
+ * nobody tells us.
  */
 /** @typedef {{ event: import('./machine.js').Event, reason: Reason | null }} Happening */
 

@@ -26,7 +26,7 @@ import * as wire from './wire.js';
  */
 
 /** What may take the picture away. @type {ReadonlySet<import('./machine.js').Effect>} */
-const TAKES_PICTURE = new Set(['closeMedia', 'setAside', 'letGo']);
+const TAKES_PICTURE = new Set(['closeMedia', 'setAside']);
 
 export class Viewer {
   /** @type {View} */

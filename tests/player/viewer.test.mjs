@@ -201,7 +201,7 @@ scene('a path that comes back while another is made shows its pictures until the
   assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['negotiating', true, 1]);
   assert.deepEqual([it.feeds.length, it.feeds[0] === it.feeds[1]], [2, true]);
   second.becomes('connected');
-  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['playing', false, 2]); // its last frame stays
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen], ['playing', true, 2]); // its last frame stays
   assert.deepEqual([first.closed, second.closed, it.feeds.length], [true, false, 3]);
 });
 
@@ -245,7 +245,7 @@ scene('a place that is given when the picture is back is taken, and the picture 
   await it.says({ ...SESSION, session: 's2' });
   assert.deepEqual(told, [['negotiating', true]]);
   world.peer.becomes('connected');
-  assert.deepEqual(told.at(-1), ['playing', false]);
+  assert.deepEqual(told.at(-1), ['playing', true]); // nobody is told that anything happened
   assert.deepEqual([it.frozen, world.peers.map(({ closed }) => closed)], [2, [true, false]]);
 });
 
