@@ -52,8 +52,9 @@ class Bounded(Connection):
             logger.debug("candidate left out: %r", remote_candidate)
 
     def _is_on_loopback(self) -> bool:
-        own = (protocol.local_candidate.host for protocol in self._protocols)
-        return any(ip_address(host).is_loopback for host in own)
+        """Or nowhere yet: what a relay may reach, when there is one, is its server's affair."""
+        own = [protocol.local_candidate.host for protocol in self._protocols]
+        return not own or any(ip_address(host).is_loopback for host in own)
 
     def check_incoming(
         self, message: stun.Message, addr: tuple[str, int], protocol: StunProtocol

@@ -136,6 +136,17 @@ async def test_loopback_is_checked_by_a_camera_that_is_there() -> None:
         assert camera.targets == targets
 
 
+async def test_a_camera_that_waits_for_its_relay_keeps_what_it_is_told() -> None:
+    """In a relay-only session the viewer's candidates come before the camera's own."""
+    camera = Camera("127.0.0.77")
+    camera.agent._protocols.clear()
+    camera.told("127.0.0.1", kind="relay")
+    camera.agent._protocols.append(camera.endpoint)
+    camera.agent.pair_all()
+    assert camera.targets == [("127.0.0.1", 10000)]
+    camera.end()
+
+
 @pytest.mark.parametrize("changes", [{"component": 2}, {"transport": "tcp"}, {"type": "odd"}])
 async def test_candidates_of_other_kinds_are_left_out(changes: dict[str, Any]) -> None:
     camera = Camera()
