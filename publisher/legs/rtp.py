@@ -123,6 +123,7 @@ class RtpLeg:
         """What did not reach the viewer, in words; empty when all did."""
         counts = {
             "pictures dropped": self._video.dropped,
+            "pictures left out for a thin path": self._video.left_out,
             "sounds dropped": self._audio.dropped,
             "replays refused": self._replays.refused,
             **self.peer.losses,

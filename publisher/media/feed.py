@@ -32,8 +32,13 @@ class VideoFeed:
         self._bytes = 0
         self._ready = asyncio.Event()
         self._wake: Callable[[], None] = self._ready.set
+        self._waits = True  # for an IDR
         self.gated = True
+        self.octets = 0
+        """Of all units that were put."""
         self.dropped = 0
+        self.left_out = 0
+        """Units that a thin path had no room for."""
 
     def hand_to(self, consumer: Callable[[], None]) -> None:
         """The consumer is called now and at every put from now on."""
@@ -42,23 +47,32 @@ class VideoFeed:
 
     def put(self, unit: AccessUnit) -> None:
         """Queues the unit, or drops it and all that waits when there is no room."""
-        if self.gated and not unit.key:
-            self.dropped += 1
-            return
-        self.gated = False
+        size = len(unit.data)
+        self.octets += size
+        if self._waits:
+            if not unit.key:
+                self._miss()
+                return
+            self._waits = self.gated = False
         self._units.append(unit)
-        self._bytes += len(unit.data)
+        self._bytes += size
         if len(self._units) > self._max_frames or self._bytes > self._max_bytes:
             self.skip()
         else:
             self._wake()
+
+    def _miss(self) -> None:
+        if self.gated:
+            self.dropped += 1
+        else:
+            self.left_out += 1
 
     def skip(self) -> None:
         """Drops what waits, and all that comes before the next IDR."""
         self.dropped += len(self._units)
         self._units.clear()
         self._bytes = 0
-        self.gated = True
+        self._waits = self.gated = True
 
     def take(self) -> AccessUnit | None:
         """The next unit if there is one."""
@@ -67,6 +81,25 @@ class VideoFeed:
         unit = self._units.popleft()
         self._bytes -= len(unit.data)
         return unit
+
+    def take_latest(self, most_late: int) -> AccessUnit | None:
+        """The newest IDR that waits, or else the next unit unless it is too late.
+
+        When newer ones than so many microseconds wait behind it all of them are left out, up to
+        the next IDR. It is not gated then: the viewer misses nothing that its path could carry.
+        """
+        newest = next((n for n, unit in enumerate(reversed(self._units), 1) if unit.key), None)
+        if newest is not None:
+            self._leave_out(len(self._units) - newest)
+        elif self._units and self._units[-1].pts - self._units[0].pts > most_late:
+            self._leave_out(len(self._units))
+            self._waits = True
+        return self.take()
+
+    def _leave_out(self, count: int) -> None:
+        for _ in range(count):
+            self._bytes -= len(self._units.popleft().data)
+        self.left_out += count
 
     async def get(self) -> AccessUnit:
         """The next unit, as soon as there is one."""

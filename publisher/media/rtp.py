@@ -53,6 +53,15 @@ class Burst:
         offset, length, _ = self.packets[index]
         return self.data[offset + self.head : offset + length]
 
+    def split(self, most: int) -> Iterator["Burst"]:
+        """Its packets in bursts of so many bytes, or of one packet."""
+        payloads = [self.payload(index) for index in range(len(self.packets))]
+        tag = self.size - self.head - len(payloads[0])
+        count = max(1, most // self.size)
+        for begin in range(0, len(payloads), count):
+            last = bool(self.packets[-1].marker) and begin + count >= len(payloads)
+            yield Burst(payloads[begin : begin + count], self.head, tag, last=last)
+
 
 class Packetiser:
     """The bursts of one camera's units; those of the newest unit are kept for the next viewer."""

@@ -11,6 +11,8 @@ HISTORY_SECONDS: Final = 2.0
 HISTORY_BYTES: Final = 4 * 1024 * 1024  # 2 s at 16 Mbit/s
 REPAIR_BYTES: Final = 512 * 1024  # resent at once: more than an IDR of 1080p at 8 Mbit/s
 REPAIR_RATE: Final = 256 * 1024  # bytes/s beyond that: a fifth of 10 Mbit/s, or all of 2 Mbit/s
+REPEAT_SECONDS: Final = 0.4  # at the most: Chromium asks ten times within a second, then no more
+_MOST_REPEATED: Final = 1000  # packets, as many as one request of a browser names
 
 
 class Sent(NamedTuple):
@@ -70,4 +72,26 @@ class RepairBudget:
         if self._left < size:
             return False
         self._left -= size
+        return True
+
+
+class Repeats:
+    """Which packets are on their way again.
+
+    Receivers that only receive do not know how far away they are: Chromium asks every 100 ms. On a
+    distant path each lost packet would be sent several times.
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[int, float] = {}
+
+    def due(self, count: int, now: float, round_trip: float) -> bool:
+        """Whether to send the packet again, in seconds of any clock; if so, that is noted."""
+        last = self._at.get(count)
+        if last is not None and now - last < min(round_trip, REPEAT_SECONDS):
+            return False
+        self._at.pop(count, None)
+        self._at[count] = now
+        if len(self._at) > _MOST_REPEATED:
+            del self._at[next(iter(self._at))]
         return True

@@ -12,11 +12,16 @@ from typing import Final
 
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.rtp import BURST_BYTES, Burst, Packetiser
+from publisher.media.units import AccessUnit
 from publisher.rtc.stream import Outcome, RtpStream
+from publisher.rtc.thinning import MOST_LATE, Thinning
 
 PAUSE_SECONDS: Final = 0.004  # after each 32 KiB: 65 Mbit/s, two megabytes in a quarter of a second
-REFUSAL_SECONDS: Final = 0.5  # of a path that stays full: then it is late enough for a new start
+PRESSED_SECONDS: Final = 0.5  # of a path that stays full: it is too thin for the stream
+REFUSAL_SECONDS: Final = 3.0  # then it is late enough for a new start
 BACKLOG: Final = 5  # pictures that wait; fewer do behind a large IDR of a live stream
+_LOOK_SECONDS: Final = 0.25  # meanwhile the receiver may have said that there is more room
+_STEP_SECONDS: Final = 0.02  # on a thin path: what leaves at once waits where others lose packets
 _HEADROOM: Final = 2.0  # an estimate grows with what is sent, not before
 
 
@@ -35,7 +40,7 @@ class Portion:
         pause = max(PAUSE_SECONDS, self._bytes / rate)
         if now - self._last >= pause:
             self.renew()
-        if self._bytes and self._bytes + size > BURST_BYTES:
+        if self._bytes and self._bytes + size > rate * PAUSE_SECONDS:
             return self._last + pause - now
         self._bytes += size
         self._last = now
@@ -57,6 +62,8 @@ class VideoPacer:
         self._bursts: deque[Burst] = deque()  # of the picture that is being sent
         self._timestamp = 0
         self._portion = Portion()
+        self._thinning = Thinning()
+        self._reports = 0
         self._full_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         feed.hand_to(self._wake)
@@ -78,9 +85,14 @@ class VideoPacer:
     def _send(self) -> None:
         """As much as may leave now; a timer sends the rest."""
         self._timer = None
+        if self._stream.reception.reports != self._reports:
+            self._judge()
         while self._fill():
             if self._full_since is None:
                 pause = self._portion.take(len(self._bursts[0].data), self._rate, self._loop.time())
+                if pause > _LOOK_SECONDS:
+                    self._timer = self._loop.call_later(_LOOK_SECONDS, self._send)
+                    return
                 if pause > 0:
                     self._timer = self._loop.call_later(pause, self._renew)
                     return
@@ -90,11 +102,26 @@ class VideoPacer:
 
     def _fill(self) -> bool:
         """Whether there is anything to send."""
-        if not self._bursts and (unit := self._feed.take()):
-            stream = self._stream
-            self._bursts.extend(self._packetiser.bursts(unit, stream.head, stream.tag))
+        if not self._bursts and (unit := self._next()):
+            stream, rate = self._stream, self._thinning.rate
+            bursts = self._packetiser.bursts(unit, stream.head, stream.tag)
+            if rate < inf:
+                most = int(rate * _STEP_SECONDS)
+                bursts = tuple(part for burst in bursts for part in burst.split(most))
+            self._bursts.extend(bursts)
             self._timestamp = stream.use(unit.pts)
         return bool(self._bursts)
+
+    def _next(self) -> AccessUnit | None:
+        return self._feed.take_latest(MOST_LATE) if self._thinning.active else self._feed.take()
+
+    def _judge(self) -> None:
+        stream, thinning = self._stream, self._thinning
+        self._reports = stream.reception.reports
+        before = thinning.active
+        thinning.judge(self._loop.time(), self._feed.octets, stream.estimate, stream.reception)
+        if thinning.active and not before:
+            stream.forget()
 
     def _pass_on(self) -> Outcome:
         if self._full_since is None:
@@ -116,6 +143,8 @@ class VideoPacer:
         now = self._loop.time()
         if self._full_since is None:
             self._full_since = now
+        if now - self._full_since >= PRESSED_SECONDS:
+            self._thinning.press(now)
         return now - self._full_since < REFUSAL_SECONDS
 
     @property
@@ -125,7 +154,7 @@ class VideoPacer:
         Estimates of a calm picture's few bits say little, so it is never less than what the
         viewer needs to catch up.
         """
-        most = BURST_BYTES / PAUSE_SECONDS
+        most = min(BURST_BYTES / PAUSE_SECONDS, self._thinning.rate)
         estimate = self._stream.estimate
         if estimate is None or len(self._feed) < BACKLOG:
             return most

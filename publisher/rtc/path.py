@@ -15,8 +15,9 @@ from typing import Any, Final, Protocol
 from aioice.ice import CandidatePair, Connection
 from aioice.turn import TurnClientTcpProtocol, TurnTransport
 
-# Waiting for a TURN server that takes them slowly: then it is full. A second at 500 kbit/s.
-RELAY_BYTES: Final = 64 * 1024
+# Waiting for a TURN server that takes them slowly. Of pictures there are less, since their bursts
+# must fit in whole; so sound and reports find room.
+RELAY_BYTES: Final = 48 * 1024
 _UDP_SEGMENT: Final = 103  # linux/udp.h
 _MOST_SEGMENTS: Final = 64  # UDP_MAX_SEGMENTS of the oldest kernels that have it
 _COMPONENT: Final = 1  # of RTP; RTCP shares it (RFC 5761)
@@ -150,7 +151,8 @@ class Relay:
         if self._turn.transport.is_closing():  # event loops differ in what writing to it does
             raise ConnectionError
         # A TCP transport would take everything, however slowly the server does.
-        if self._turn.transport.get_write_buffer_size() > RELAY_BYTES:
+        waiting = self._turn.transport.get_write_buffer_size()
+        if waiting and waiting + len(packets) > RELAY_BYTES:
             return 0
         parts = [bytes(packets[at : at + size]) for at in range(0, len(packets), size)]
         channel = self._bound_channel()

@@ -19,7 +19,9 @@ from aiortc.rtp import (
     RTCP_RTPFB_NACK,
     AnyRtcpPacket,
     RtcpPsfbPacket,
+    RtcpRrPacket,
     RtcpRtpfbPacket,
+    RtcpSrPacket,
     unpack_remb_fci,
 )
 
@@ -32,6 +34,9 @@ _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 # One offset for the life of the process: when the wall clock is set meanwhile, the sender reports
 # of sound and picture must not disagree.
 _WALL_OFFSET: Final = time.time() - time.monotonic()
+# Receivers answer with the middle 32 bits of a report's time. Two of one picture must differ in it,
+# for who waits for the answer; a millisecond at the most.
+_ALIKE: Final = 64
 TAG_BYTES: Final = {  # of SRTP: RFC 7714 §13.2, RFC 3711 §5.2
     b"SRTP_AEAD_AES_256_GCM": 16,
     b"SRTP_AEAD_AES_128_GCM": 16,
@@ -52,6 +57,8 @@ class CameraSender(RTCRtpSender):
     nacks: int
     estimate: int | None
     """What the receiver thinks that the path carries, bit/s (REMB); None: it has not said."""
+    reports: int
+    """Sent by us."""
 
     @classmethod
     def adopt(
@@ -65,7 +72,7 @@ class CameraSender(RTCRtpSender):
         assert isinstance(sender, cls)  # noqa: S101  # tells the type checker
         sender.on_heard = on_heard
         sender.on_picture_lost = on_picture_lost
-        sender.plis = sender.nacks = 0
+        sender.plis = sender.nacks = sender.reports = 0
         sender.estimate = None
         return sender
 
@@ -80,7 +87,8 @@ class CameraSender(RTCRtpSender):
         pts = self.sent_pts
         if pts is None:
             return 0  # "no wall clock" (RFC 3550 §6.4.1), as there is no RTP time to go with it
-        return int((pts / 1_000_000 + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
+        ntp = int((pts / 1_000_000 + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
+        return ntp + (self.reports % _ALIKE << 16)
 
     @_RTCRtpSender__ntp_timestamp.setter
     def _RTCRtpSender__ntp_timestamp(self, value: int) -> None:  # noqa: N802
@@ -161,6 +169,20 @@ class DirectSender(CameraSender):
         super()._note_estimate(fci)
         if self.stream:
             self.stream.estimate = self.estimate
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        if self.stream and isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._ssrc:
+                    self.stream.reception.heard(report, time.monotonic())
+        await super()._handle_rtcp_packet(packet)
+
+    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
+        for packet in packets:
+            if self.stream and isinstance(packet, RtcpSrPacket):
+                self.reports += 1
+                self.stream.reception.sent(packet.sender_info.ntp_timestamp, time.monotonic())
+        await super()._send_rtcp(packets)
 
     async def _repair(self, packet: RtcpRtpfbPacket) -> None:
         if self.stream:

@@ -18,8 +18,9 @@ from pylibsrtp import Session
 
 from publisher.media.packets import SECOND
 from publisher.media.rtp import BURST_BYTES, Burst
-from publisher.rtc.history import History, RepairBudget, Sent
+from publisher.rtc.history import History, RepairBudget, Repeats, Sent
 from publisher.rtc.path import Path
+from publisher.rtc.reception import Reception
 
 MOST_NAMED: Final = 1024  # packets that one NACK may name: more than an IDR has
 REPEATABLE: Final = 1000  # packets: aiortc's window is 1024, and libsrtp refuses what is older
@@ -116,11 +117,13 @@ class RtpStream:
         self._last_ticks: int | None = None
         self._history = History()
         self._budget = RepairBudget()
+        self._repeats = Repeats()
         self._rest: tuple[memoryview, Sent]
         self.head = self._header.size
         self.tag = tag
         self.sent_pts: int | None = None
         self.estimate: int | None = None  # what the receiver thinks that the path carries, bit/s
+        self.reception = Reception()
         self.packets = 0
         self.octets = 0  # of payload
         self.repaired = 0
@@ -205,16 +208,23 @@ class RtpStream:
         Numbers count modulo 65536: aiortc names 65536 where a NACK's mask reaches beyond 65535.
         """
         now = time.time()
-        before = self.repaired
+        before, under_way = self.repaired, 0
         for sequence in sequences[:MOST_NAMED]:
             count = self._count_of(sequence)
             sent = self._history.find(count)
             if sent is None:
                 continue
+            if not self._repeats.due(count, now, self.reception.round_trip or 0.0):
+                under_way += 1
+                continue
             if not self._budget.spend(sent.burst.size) or not self._resend(count, sent, now):
                 break
             self.repaired += 1
-        self.unrepaired += len(sequences) - (self.repaired - before)
+        self.unrepaired += len(sequences) - (self.repaired - before) - under_way
+
+    def forget(self) -> None:
+        """What was sent until now is not sent again."""
+        self._history = History()
 
     def _count_of(self, sequence: int) -> int:
         """Of the newest packet with this number; negative where nothing can be had."""

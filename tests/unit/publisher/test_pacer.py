@@ -10,10 +10,12 @@ from publisher.media.feed import VideoFeed
 from publisher.media.rtp import BURST_BYTES, Burst, Packetiser
 from publisher.media.units import AccessUnit
 from publisher.rtc import pacer
-from publisher.rtc.pacer import PAUSE_SECONDS, REFUSAL_SECONDS, VideoPacer
+from publisher.rtc.pacer import PAUSE_SECONDS, PRESSED_SECONDS, REFUSAL_SECONDS, VideoPacer
+from publisher.rtc.reception import Reception
 from publisher.rtc.stream import Outcome
 
 FRAME = 1 / 30
+GOP = 1000
 
 
 class Timer:
@@ -60,13 +62,20 @@ class Stream:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self.estimate: int | None = None
+        self.reception = Reception()
+        self.forgotten = 0
         self.outcome = Outcome.SENT
         self.sent: list[tuple[float, int]] = []
         self.tries = 0
+        self.used: list[int] = []
         self._burst: Burst | None = None
 
     def use(self, pts: int) -> int:
+        self.used.append(pts)
         return pts
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def send(self, burst: Burst, _timestamp: int) -> Outcome:
         self._burst = burst
@@ -93,10 +102,29 @@ class Rig:
 
     def put(self, *sizes: int) -> None:
         for size in sizes:
-            key = self._next == 0
+            key = self._next % GOP == 0
             pts = round(self._next * FRAME * 1e6)
             self.feed.put(AccessUnit(b"\0\0\0\1\x65" + b"\x55" * size, pts, pts, key))
             self._next += 1
+
+    @property
+    def sent_numbers(self) -> list[int]:
+        """Of the pictures, in the order of their beginnings."""
+        numbers = [round(pts / 1e6 / FRAME) for pts in self.stream.used]
+        assert numbers == sorted(numbers)
+        return numbers
+
+    def thin_out(self, carried: int) -> None:
+        """The receiver says for long enough that the path carries no more, in bytes/s."""
+        self.stream.estimate = 8 * carried
+        reception = self.stream.reception
+        reception.round_trip, reception.loss = 1.2, 0.5
+        for _ in range(120):
+            reception.reports += 1
+            self.put(8_000)
+            self.loop.move(FRAME)
+        reception.loss, reception._shortest = 0.1, 1.1
+        assert self.stream.forgotten == 1
 
     @property
     def bytes(self) -> int:
@@ -187,6 +215,22 @@ def test_what_a_full_path_refuses_waits_for_it(rig: Rig) -> None:
     assert not rig.feed.dropped
 
 
+def test_a_path_that_was_full_for_long_gets_the_newest_key_frame(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "GOP", 10)
+    rig.put(8_000)
+    rig.stream.outcome = Outcome.FULL
+    for _ in range(25):
+        rig.put(8_000)
+        rig.loop.move(FRAME)
+    assert 25 * FRAME > PRESSED_SECONDS
+    rig.stream.outcome = Outcome.SENT
+    rig.loop.move(0.1)
+    assert rig.sent_numbers == [0, 1, 20, 21, 22, 23, 24, 25]
+    assert (rig.feed.left_out, rig.feed.dropped) == (18, 0)
+
+
 def test_a_path_that_stays_full_costs_all_that_waits(rig: Rig) -> None:
     rig.put(8_000)
     rig.stream.outcome = Outcome.FULL
@@ -213,3 +257,69 @@ def test_who_has_closed_sends_nothing_more(rig: Rig) -> None:
     rig.loop.move(1.0)
     rig.put(8_000)
     assert rig.bytes == before
+
+
+# ── a thin path ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def thin(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A path of 50 kB/s, and pictures of 240 kB/s with a key frame each second."""
+    monkeypatch.setitem(globals(), "GOP", 30)
+    rig.thin_out(50_000)
+    return rig
+
+
+def run(rig: Rig, seconds: float) -> None:
+    for _ in range(round(seconds / FRAME)):
+        rig.put(8_000)
+        rig.loop.move(FRAME)
+
+
+def test_a_thin_path_gets_the_first_pictures_of_each_gop(thin: Rig) -> None:
+    before = len(thin.sent_numbers)
+    run(thin, 10)
+    sent = thin.sent_numbers[before:]
+    keys = [n for n in sent if n % GOP == 0]
+    assert keys == list(range(keys[0], sent[-1] + 1, GOP))
+    assert len(keys) >= 9
+    assert all(n % GOP == 0 or n - 1 in thin.sent_numbers for n in sent)
+    assert thin.feed.left_out
+    assert not thin.feed.dropped
+    assert not thin.feed.gated
+
+
+def test_a_thin_path_is_given_its_pace_and_no_more_at_once(thin: Rig) -> None:
+    run(thin, 2)
+    before, begin = thin.bytes, len(thin.stream.sent)
+    run(thin, 4)
+    rate = 0.85 * 50_000
+    assert 0.8 * rate < (thin.bytes - before) / 4 < 1.1 * rate
+    thin.stream.sent = thin.stream.sent[begin:]
+    assert thin.most_within(0.1) < 0.15 * rate
+
+
+def test_what_waits_on_a_thin_path_is_bounded(thin: Rig) -> None:
+    for _ in range(20):
+        run(thin, 1)
+        assert len(thin.feed) <= 2 * GOP
+        assert len([t for t in thin.loop.timers if not t.cancelled]) <= 1
+
+
+def test_news_of_a_wider_path_do_not_wait_for_a_slow_one(thin: Rig) -> None:
+    run(thin, 2)
+    thin.stream.reception.round_trip = thin.stream.reception._shortest = 0.2
+    for _ in range(40):
+        thin.stream.reception.reports += 1
+        run(thin, 1)
+    before = len(thin.sent_numbers)
+    run(thin, 1)
+    assert len(thin.sent_numbers) - before == 30
+
+
+def test_a_path_is_judged_once_for_each_report(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[float] = []
+    monkeypatch.setattr(rig.pacer, "_judge", lambda: judged.append(1))
+    rig.pacer._reports = rig.stream.reception.reports
+    rig.put(*[8_000] * 10)
+    assert not judged

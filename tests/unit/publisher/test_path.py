@@ -93,13 +93,22 @@ def test_a_channel_that_must_be_bound_first_is_aioice_s_affair(state: str) -> No
 
 
 def test_a_relay_whose_server_does_not_keep_up_is_full() -> None:
-    turn = Turn(RELAY_BYTES + 1)
+    turn = Turn(RELAY_BYTES - len(PACKETS) + 1)
     way, _ = relay(turn)
     assert way.send(PACKETS, 10) == 0
     assert not turn.sent
-    turn.waiting = RELAY_BYTES
+    turn.waiting -= 1
     assert way.send(PACKETS, 10) == len(PACKETS)
     assert len(turn.sent) == 3
+
+
+def test_what_is_larger_than_a_relay_s_room_passes_when_nothing_waits() -> None:
+    turn = Turn()
+    way, _ = relay(turn)
+    large = memoryview(bytes(RELAY_BYTES + 1))
+    assert way.send(large, len(large)) == len(large)
+    turn.waiting = 1
+    assert way.send(large, len(large)) == 0
 
 
 def test_a_relay_whose_server_has_gone_says_so() -> None:

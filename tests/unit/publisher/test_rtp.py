@@ -91,3 +91,15 @@ def test_a_block_of_sound_is_one_packet_with_the_marker() -> None:
     (burst,) = Packetiser().bursts(AudioBlock(b"opus", 0, 48_000), HEAD, TAG)
     assert burst.payload(0) == b"opus"
     assert burst.packets[0].marker == 0x80
+
+
+@pytest.mark.parametrize("most", [1, 1200, 3000, 100_000])
+def test_a_burst_in_parts_is_the_same_packets(most: int) -> None:
+    payloads = h264_payloads(join_annex_b([nal(9_000, 5)]))
+    (whole,) = bursts(payloads, HEAD, TAG)
+    parts = list(whole.split(most))
+    assert [p.payload(i) for p in parts for i in range(len(p.packets))] == payloads
+    assert b"".join(part.data for part in parts) == whole.data
+    assert all(len(part.data) <= max(most, whole.size) for part in parts)
+    marks = [packet.marker for part in parts for packet in part.packets]
+    assert marks == [packet.marker for packet in whole.packets]

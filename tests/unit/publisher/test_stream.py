@@ -167,6 +167,42 @@ def test_a_request_for_everything_costs_no_more_than_the_packets_it_may_name() -
     assert rig.stream.repaired + rig.stream.unrepaired == 65_536
 
 
+def test_who_asks_again_before_an_answer_can_be_there_gets_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Chromium asks each 100 ms, wherever it is."""
+    now = 1000.0
+    monkeypatch.setattr("publisher.rtc.stream.time.time", lambda: now)
+    rig = Rig()
+    rig.send(b"ab", b"cd")
+    rig.received()
+    rig.stream.reception.round_trip = 0.25
+    for _ in range(10):
+        rig.stream.resend([65_534])
+        now += 0.1
+    assert len(rig.received()) == 4  # at 0, 0.3, 0.6 and 0.9 s
+    rig.stream.resend([65_535])
+    assert (rig.stream.repaired, rig.stream.unrepaired) == (5, 0)
+
+
+def test_what_is_on_its_way_again_is_remembered_for_a_while() -> None:
+    repeats = history.Repeats()
+    assert all(repeats.due(count, 1.0, 0.2) for count in range(3000))
+    assert not repeats.due(2999, 1.1, 0.2)
+    assert repeats.due(2998, 1.01 + history.REPEAT_SECONDS, 9.0)
+    assert len(repeats._at) <= 1000
+
+
+def test_what_is_forgotten_is_not_sent_again() -> None:
+    rig = Rig()
+    rig.send(b"ab")
+    rig.stream.forget()
+    rig.send(b"cd")
+    rig.received()
+    rig.stream.resend([65_534, 65_535])
+    assert [p.payload for p in rig.received()] == [b"\xff\xffcd"]
+
+
 def test_who_may_have_no_more_is_not_searched_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "REPAIR_BYTES", 0)
     rig = Rig()
