@@ -1,6 +1,5 @@
 """Which of the host's addresses and ports ICE may use."""
 
-import asyncio
 import errno
 import fnmatch
 import ipaddress
@@ -13,6 +12,8 @@ from itertools import chain, zip_longest
 from typing import Any, Final
 
 import ifaddr
+
+from publisher.rtc.ice.datagrams import open_datagrams
 
 _BUFFER_BYTES: Final = 256 * 1024
 MOST: Final = 16  # addresses; each costs a socket for every viewer
@@ -100,8 +101,7 @@ def _is_virtual(interface: str) -> bool:
 
 async def bind(factory: Callable[[], Any], address: str, ports: range | None) -> Any:
     """A protocol with a UDP socket at the address, and at a port of the range; raises OSError."""
-    loop = asyncio.get_running_loop()
-    _, protocol = await loop.create_datagram_endpoint(factory, sock=_bound(address, ports))
+    _, protocol = await open_datagrams(factory, sock=_bound(address, ports))
     return protocol
 
 

@@ -27,6 +27,7 @@ from aioice.turn import (
 )
 from aioice.utils import random_transaction_id
 
+from publisher.rtc.ice.datagrams import open_datagrams
 from publisher.rtc.ice.urls import Server, Transport
 from publisher.rtc.path import RELAY_BYTES
 
@@ -183,7 +184,7 @@ async def _connect(server: Server, address: str, credentials: tuple[str | None, 
     at = (address, server.port)
     settings = (at, *credentials, DEFAULT_ALLOCATION_LIFETIME, _BIND_SECONDS)
     if server.transport is Transport.UDP:
-        return await loop.create_datagram_endpoint(lambda: UdpClient(*settings), remote_addr=at)
+        return await open_datagrams(lambda: UdpClient(*settings), remote_addr=at)
     tls: dict[str, Any] = {}
     if server.transport is Transport.TLS:
         tls = {"ssl": _tls(), "server_hostname": server.host}

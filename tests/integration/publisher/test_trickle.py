@@ -340,6 +340,28 @@ async def test_a_session_that_is_over_holds_no_socket_and_no_allocation(
     await until(lambda: processes.sockets(os.getpid()) == before)
 
 
+@pytest.mark.parametrize("turns", [8, 17, 19, 30, 45])  # of the loop, after which it is over
+@pytest.mark.parametrize("gives_up", [True, False])
+@pytest.mark.usefixtures("trusted")
+async def test_a_session_that_ends_while_it_begins_holds_nothing(
+    coturn: Coturn,
+    turns: int,
+    gives_up: bool,  # noqa: FBT001
+) -> None:
+    urls = [coturn.url(transport) for transport in ("udp", "tcp", "tls")]
+    async with viewer() as browser, stun_server(MAPPED) as server:
+        before = processes.sockets(os.getpid())
+        async with session(stun_at(server.port), turn_at(coturn, *urls)) as camera:
+            answering = asyncio.create_task(camera.answer(browser))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if gives_up:
+                answering.cancel()
+                await asyncio.wait([answering])
+        await asyncio.gather(answering, return_exceptions=True)
+        await until(lambda: processes.sockets(os.getpid()) == before)
+
+
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 @pytest.mark.usefixtures("trusted")
 async def test_a_relay_that_stops_reading_is_full_soon(coturn: Coturn, transport: str) -> None:
