@@ -46,9 +46,10 @@ export function summary(steps) {
   return { verdict: 'well', title: partly ? 'So far, all is well' : 'All is well', detail: partly ? SO_FAR : WELL };
 }
 
-/** @param {Finding[]} findings @param {Verdict} verdict @param {string} word */
+/** The same at several servers is one. @param {Finding[]} findings @param {Verdict} verdict @param {string} word */
 function counted(findings, verdict, word) {
-  const count = findings.filter((found) => found.verdict === verdict).length;
+  const found = findings.filter((one) => one.verdict === verdict);
+  const count = new Set(found.map(({ code }) => code)).size;
   return count === 1 ? `One ${word} is wrong` : `${count} ${word}s are wrong`;
 }
 

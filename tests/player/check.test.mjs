@@ -19,6 +19,7 @@ test('the worst finding decides', () => {
   assert.equal(worst([well('a', ''), fault('b', ''), warning('c', '')]), 'fault');
   assert.equal(worst([]), 'well');
   assert.equal(summary([{ title: '', findings: [fault('b', ''), fault('c', '')] }]).title, '2 things are wrong');
+  assert.equal(summary([{ title: '', findings: [fault('b', ''), fault('b', '')] }]).title, 'One thing is wrong');
   assert.equal(summary([{ title: '', findings: [note('b', '')] }]).verdict, 'well');
 });
 
