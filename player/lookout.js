@@ -11,8 +11,9 @@ const ANSWER_WITHIN = 4_000; // ms; what was asked into a network that was gone 
 
 export class Lookout {
   #url;
-  #missed = false;
-  #seenAt = -Infinity; // ms; what was asked before says nothing about later
+  #asked = 0;
+  /** The number of the last request that was answered. */
+  #answered = 0;
   /** A page's content security policy may allow WebSockets and forbid this. */
   blind = false;
   /** Of the time from `start` to `stop`; null between them. @type {AbortController | null} */
@@ -33,7 +34,7 @@ export class Lookout {
   start() {
     if (this.#watch || !this.#url) return;
     this.#watch = new AbortController();
-    this.#missed = false;
+    this.#answered = this.#asked;
     const { signal } = this.#watch;
     globalThis.document?.addEventListener('securitypolicyviolation', this.#forbidden, { signal });
     this.#lookIn(LOOK_EVERY / 2, this.#watch);
@@ -54,13 +55,13 @@ export class Lookout {
   /** @param {AbortController} watch */
   async #look(watch) {
     this.#lookIn(LOOK_EVERY, watch);
-    const asked = performance.now();
+    const number = (this.#asked += 1);
     const there = await answers(this.#url, watch.signal);
-    if (watch !== this.#watch || asked < this.#seenAt) return;
-    if (there) this.#seenAt = asked;
-    // One that was there all the time has other reasons not to take us: it is left alone.
-    const returned = there && this.#missed;
-    this.#missed = !there;
+    if (watch !== this.#watch || !there || number < this.#answered) return;
+    // One that was there all the time has other reasons not to take us: it is left alone. But where
+    // a request is answered before an earlier one, that one went into a network that was gone.
+    const returned = number > this.#answered + 1;
+    this.#answered = number;
     if (returned) this.returned();
   }
 

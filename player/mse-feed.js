@@ -8,10 +8,10 @@
 import { AppendQueue } from './append-queue.js';
 import { Fragments } from './fragments.js';
 import { mediaSource, plays } from './legs.js';
+import { MediaBuffer } from './media-buffer.js';
 import { Pursuit } from './pursuit.js';
 
 const QUEUE_BYTES = 32 * 1024 * 1024; // twice the longest GOP that a camera keeps
-const KEPT = 10; // s behind the picture
 
 /** @typedef {'unplayable' | 'broken'} Failure `broken`: begin anew, with another feed. */
 /**
@@ -37,14 +37,17 @@ export class MseFeed {
   #changed = () => {};
   /** Keeps the source in memory until it is revoked; empty when it is not needed. */
   #url = '';
-  /** @type {SourceBuffer | null} */
-  #buffer = null;
+  #buffer;
   /** @type {HTMLVideoElement | null} */
   #video = null;
 
   /** @param {Listener} listener */
   constructor(listener) {
     this.listener = listener;
+    this.#buffer = new MediaBuffer(this.#source, this.#fragments, this.#ended.signal, {
+      idle: () => this.#buffer.trim(this.#position) || this.#pump(),
+      broken: () => this.#fail('broken'),
+    });
     this.#on(this.#source, 'sourceopen', () => this.#opened());
     this.#on(this.#source, 'startstreaming', () => this.#want());
     this.#on(this.#source, 'endstreaming', () => (this.#wanted = false));
@@ -159,14 +162,14 @@ export class MseFeed {
   }
 
   #ready() {
-    return this.#wanted && this.#source.readyState === 'open' && !this.#buffer?.updating;
+    return this.#wanted && this.#source.readyState === 'open' && !this.#buffer.busy;
   }
 
   /** @param {string} mime */
   #prepare(mime) {
     this.#replayed = false;
     try {
-      this.#setUp(mime);
+      this.#buffer.begin(mime);
     } catch (error) {
       return this.#fail(isNamed(error, 'NotSupportedError') ? 'unplayable' : 'broken');
     }
@@ -174,51 +177,15 @@ export class MseFeed {
     this.#changed();
   }
 
-  /** Throws what the browser does: it may promise what it cannot keep. @param {string} mime */
-  #setUp(mime) {
-    if (!this.#buffer) return this.#open(mime);
-    this.#buffer.abort(); // a segment that was cut off is forgotten
-    this.#buffer.changeType(mime);
-  }
-
-  /** @param {string} mime */
-  #open(mime) {
-    this.#buffer = this.#source.addSourceBuffer(mime);
-    this.#buffer.mode = 'segments';
-    this.#source.duration = Infinity;
-    this.#on(this.#buffer, 'error', () => this.#fail('broken'));
-    this.#on(this.#buffer, 'updateend', () => this.#trim() || this.#pump());
-  }
-
   /** @param {Uint8Array} bytes */
   #feed(bytes) {
     try {
-      this.#buffer?.appendBuffer(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+      this.#buffer.append(bytes);
     } catch (error) {
       if (!isNamed(error, 'QuotaExceededError')) return this.#fail('broken');
       this.#queue.unshift(bytes);
-      if (!this.#removeBefore(this.#video?.currentTime ?? 0)) this.#fail('broken');
+      if (!this.#buffer.removeBefore(this.#position)) this.#fail('broken');
     }
-  }
-
-  /** Whether it began to remove what is long past. */
-  #trim() {
-    return this.#removeBefore((this.#video?.currentTime ?? 0) - KEPT);
-  }
-
-  /**
-   * Whether there is anything to remove before the last key frame at this time. Removing goes on
-   * to the next key frame by itself (Media Source Extensions §3.5.9), be it the one to come: an end
-   * in the middle of a GOP would take the live picture away.
-   *
-   * @param {number} time
-   */
-  #removeBefore(time) {
-    const end = this.#fragments.keyBefore(time);
-    const buffered = this.#buffer?.buffered;
-    if (!buffered?.length || end === null || buffered.start(0) >= end - 1) return false;
-    this.#buffer?.remove(0, end);
-    return true;
   }
 
   // ── where the picture is ───────────────────────────────────────────────────────────────────
@@ -245,11 +212,14 @@ export class MseFeed {
   }
 
   #playhead() {
-    const buffered = this.#buffer?.buffered;
-    if (!this.#video || !buffered?.length) return null;
-    const last = buffered.length - 1;
-    const [start, end] = [buffered.start(last), buffered.end(last)];
-    return { now: performance.now() / 1000, position: this.#video.currentTime, start, end };
+    const { newest } = this.#buffer;
+    if (!this.#video || !newest) return null;
+    return { now: performance.now() / 1000, position: this.#position, ...newest };
+  }
+
+  /** Seconds. */
+  get #position() {
+    return this.#video?.currentTime ?? 0;
   }
 
   #arrived() {
