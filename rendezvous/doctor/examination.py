@@ -71,5 +71,8 @@ async def _examine_relays(settings: Settings, report: Report) -> None:
         report.begin("STUN and TURN")
         report.add(fault("ice_url_malformed", str(error), "", "Correct --stun or --turn."))
         return
+    if found := relays.exposed((settings, *settings.region)):
+        report.begin("TURN secrets")
+        report.add(*found)
     tls = ssl.create_default_context()
     await ice.examine(servers, tls, report, second_look=relays.SecondLook(chosen, tls))

@@ -3,11 +3,12 @@
 import ipaddress
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from rendezvous.ice import IceServers, Region
+from rendezvous.ice.settings import RegionSettings
 from rendezvous.probes import asking
 from rendezvous.probes.asking import NO_RELAY, Outcome, opened
 from rendezvous.probes.channels import SilentError
@@ -26,6 +27,21 @@ _PORT: Final = 80  # of nobody in particular: a permission is for all of them
 def of(ice: IceServers) -> list[Server]:
     """All servers, with credentials as a session gets them; raises ValueError."""
     return servers(ice.for_room("doctor"))
+
+
+def exposed(regions: Iterable[RegionSettings]) -> list[Finding]:
+    """Files of secrets that others can read."""
+    files = (file for one in regions for file in (one.turn_secret_file, one.turn_credential_file))
+    return [
+        warning(
+            "secret_exposed",
+            f"Every user of this machine can read the TURN secret in {file}.",
+            "Who has it can use the relay for anything.",
+            f"chmod o= {file}",
+        )
+        for file in files
+        if file and file.stat().st_mode & 0o007
+    ]
 
 
 class SecondLook:

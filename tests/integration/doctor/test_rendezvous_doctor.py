@@ -32,6 +32,7 @@ def turn(server: Coturn, *transports: str, secret: str = "") -> tuple[str, ...]:
     """Settings that name this server over these transports."""
     urls = [word for way in transports for word in ("--turn", server.url(way))]
     file = server.certificate.with_name("secret")
+    file.touch(mode=0o600)
     file.write_text(secret or server.secrets[0])
     return ("--stun", server.stun_url, *urls, "--turn-secret-file", str(file))
 
@@ -147,6 +148,15 @@ async def test_a_turn_server_with_another_secret(tmp_path: Path) -> None:
         async with installation(tmp_path, *turn(server, "udp", secret="another")) as words:
             report = await consult("rendezvous", *words)
     assert report.faults == {"turn_secret"}
+
+
+async def test_a_secret_that_everybody_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    closed = ("--turn", f"turn:127.0.0.1:{free_port()}?transport=tcp")
+    report = await consult("rendezvous", *closed, "--turn-secret-file", str(file))
+    assert report.codes["secret_exposed"] == "warning"
+    assert SECRET not in report.output
 
 
 async def test_a_turn_server_whose_clock_is_ahead(tmp_path: Path) -> None:
