@@ -34,6 +34,8 @@ class Machine:
             self._say(f"as it was  /{path}")
             return
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if mode == TURN_ONLY:
+            self._require_way(path)
         if text.startswith(WRITTEN):
             self._keep(file)
         fresh = file.with_name(f".{file.name}.new")
@@ -44,6 +46,12 @@ class Machine:
         fresh.replace(file)
         self.changed.append(path)
         self._say(f"written    /{path}")
+
+    def _require_way(self, path: str) -> None:
+        """A key that coturn cannot reach has it go on without TLS, with no more than a warning."""
+        for folder in list(Path(path).parents)[:-1]:
+            if not (self._root / folder).stat().st_mode & 0o001:
+                raise Unusable(f"coturn cannot enter /{folder}: say chmod o+x /{folder} first.")
 
     def _give(self, file: Path, mode: int) -> None:
         if self._real:

@@ -107,6 +107,19 @@ def test_a_key_of_another_certificate_is_not_installed(
     assert not [f for f in (root / "etc/porthole/tls").iterdir() if f.stat().st_mode & 0o007]
 
 
+def test_a_folder_that_coturn_cannot_enter_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever keeps passwords there may have closed it."""
+    own, root = tmp_path / "own.pem", tmp_path / "root"
+    write_certificate(own)
+    assert main(["--root", str(root), "set-up", *_SITE, *_ADDRESS]) == 0
+    (root / "etc/porthole").chmod(0o700)
+    words = ("certificate", "--cert", str(own), "--key", str(own))
+    assert main(["--root", str(root), *words]) == 78
+    assert "chmod o+x /etc/porthole" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("more", ['ice_policy = "relay', 'stun = ["stun:elsewhere"]'])
 def test_settings_of_ones_own_that_no_server_could_read_change_nothing(
     tmp_path: Path, more: str
