@@ -146,7 +146,9 @@ class Peer:
         self._senders.add(connection)
         self._adopt()
         await connection.setLocalDescription(await connection.createOffer())
-        if not self._agent:
+        if self._agent:
+            self._agent.trusted = True
+        else:
             private.watch_consent(connection, self.heard)
         return self._trickle.describe(connection.localDescription.sdp)
 

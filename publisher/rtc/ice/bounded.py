@@ -29,6 +29,8 @@ class Bounded(Connection):
     _on_heard: Callable[[], None]
     _new: float
     _new_at: float
+    trusted: bool
+    """Whether the other side is one that the camera's owner has named."""
     unwanted: int
     """Datagrams of strangers, malformed ones, and those that there was no room for."""
 
@@ -36,6 +38,7 @@ class Bounded(Connection):
         """In the place of ``__init__``; ``on_heard`` is called at every sign of life."""
         self._on_heard = on_heard
         self._new, self._new_at = float(NEW_AT_ONCE), 0.0
+        self.trusted = False
         self.unwanted = 0
 
     # ── candidates and pairs ─────────────────────────────────────────────────────────────────
@@ -43,7 +46,10 @@ class Bounded(Connection):
     def _add_remote_candidate(self, remote_candidate: Candidate, network_host: str) -> None:
         known = sum(candidate.type != "prflx" for candidate in self._remote_candidates)
         usable = remotes.is_usable(
-            remote_candidate, network_host, on_loopback=self._is_on_loopback()
+            remote_candidate,
+            network_host,
+            trusted=self.trusted,
+            on_loopback=self._is_on_loopback(),
         )
         if usable and known < remotes.MOST:
             super()._add_remote_candidate(remote_candidate, network_host)

@@ -19,9 +19,10 @@ _WEB: Final = (80, 443)  # where TURN servers of others may have relayed address
 _BROADCAST: Final = IPv4Address("255.255.255.255")
 
 
-def is_usable(candidate: Candidate, address: str, *, on_loopback: bool) -> bool:
+def is_usable(candidate: Candidate, address: str, *, trusted: bool, on_loopback: bool) -> bool:
     """Whether the candidate, which has this address, may be checked.
 
+    ``trusted``: the camera's owner has named the other side, which may be on this machine.
     ``on_loopback``: a person has told this camera to be reached there.
     """
     try:
@@ -30,13 +31,15 @@ def is_usable(candidate: Candidate, address: str, *, on_loopback: bool) -> bool:
         return False
     if candidate.component != COMPONENT or candidate.transport.lower() != "udp":
         return False
-    return _is_port(candidate.port, ip) and _is_host(ip) and (on_loopback or not ip.is_loopback)
+    if not _is_host(ip) or not 0 < candidate.port < 65536:  # noqa: PLR2004
+        return False
+    return trusted or (
+        _is_port_of_agents(candidate.port, ip) and (on_loopback or not ip.is_loopback)
+    )
 
 
-def _is_port(port: int, ip: IPv4Address | IPv6Address) -> bool:
-    if port in _SERVICES:
-        return port in _WEB and ip.is_global
-    return 0 < port < 65536  # noqa: PLR2004
+def _is_port_of_agents(port: int, ip: IPv4Address | IPv6Address) -> bool:
+    return port not in _SERVICES or (port in _WEB and ip.is_global)
 
 
 def _is_host(ip: IPv4Address | IPv6Address) -> bool:

@@ -97,7 +97,7 @@ class Camera:
 )
 def test_a_camera_checks_where_viewers_are(address: str, port: int) -> None:
     candidate = Candidate("1", 1, "udp", 1, address, port, "host")
-    assert remotes.is_usable(candidate, address, on_loopback=False)
+    assert remotes.is_usable(candidate, address, trusted=False, on_loopback=False)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,19 @@ def test_a_camera_checks_where_viewers_are(address: str, port: int) -> None:
 )
 def test_a_camera_is_nobody_s_tool_against_others(address: str, port: int) -> None:
     candidate = Candidate("1", 1, "udp", 1, address, port, "host")
-    assert not remotes.is_usable(candidate, address, on_loopback=False)
+    assert not remotes.is_usable(candidate, address, trusted=False, on_loopback=False)
+
+
+@pytest.mark.parametrize(
+    ("address", "port"), [("127.0.0.1", 40000), ("::1", 40000), ("192.168.1.1", 443)]
+)
+async def test_a_server_of_the_owner_s_may_be_anywhere(address: str, port: int) -> None:
+    candidate = Candidate("1", 1, "udp", 1, address, port, "host")
+    assert remotes.is_usable(candidate, address, trusted=True, on_loopback=False)
+    camera = Camera("::2" if ":" in address else "192.0.2.2")
+    camera.agent.trusted = True
+    camera.told(address, port)
+    assert camera.targets == [(address, port)]
 
 
 async def test_loopback_is_checked_by_a_camera_that_is_there() -> None:
