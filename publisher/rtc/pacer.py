@@ -63,6 +63,7 @@ class VideoPacer:
         self._timestamp = 0
         self._portion = Portion()
         self._thinning = Thinning()
+        self._thin = False
         self._reports = 0
         self._full_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -113,15 +114,25 @@ class VideoPacer:
         return bool(self._bursts)
 
     def _next(self) -> AccessUnit | None:
-        return self._feed.take_latest(MOST_LATE) if self._thinning.active else self._feed.take()
+        return self._feed.take_latest(MOST_LATE) if self._thin else self._feed.take()
 
     def _judge(self) -> None:
         stream, thinning = self._stream, self._thinning
         self._reports = stream.reception.reports
-        before = thinning.active
         thinning.judge(self._loop.time(), self._feed.octets, stream.estimate, stream.reception)
-        if thinning.active and not before:
-            stream.forget()
+        self._follow()
+
+    def _follow(self) -> None:
+        """When the path has turned out to be thin, or wide again."""
+        if self._thinning.active is self._thin:
+            return
+        self._thin = self._thinning.active
+        # What was sent before was more than it carries; the next key frame makes it worthless.
+        if self._thin:
+            self._stream.forget()
+        # Large pictures take their time there. A receiver that plans ahead takes that for a clock
+        # that is slow: Chromium held back for ten seconds and more what it had.
+        self._stream.play_at_once(at_once=self._thin)
 
     def _pass_on(self) -> Outcome:
         if self._full_since is None:
@@ -145,6 +156,7 @@ class VideoPacer:
             self._full_since = now
         if now - self._full_since >= PRESSED_SECONDS:
             self._thinning.press(now)
+            self._follow()
         return now - self._full_since < REFUSAL_SECONDS
 
     @property

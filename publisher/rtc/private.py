@@ -22,13 +22,13 @@ from aiortc import (
     RTCRtpCodecParameters,
     RTCRtpSender,
 )
-from aiortc.rtcrtpparameters import RTCRtcpFeedback
+from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpHeaderExtensionParameters
 
 from publisher.rtc import selftest
 from publisher.rtc.ice import trial, turn
 from publisher.rtc.ice.agent import Agent, Listener
 from publisher.rtc.ice.hosts import Network
-from publisher.rtc.sender import CameraSender, DirectSender
+from publisher.rtc.sender import PLAYOUT_DELAY, CameraSender, DirectSender
 from rendezvous.wire.messages import IceServer
 
 logger = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ def install(network: Network = _network, authority: str = "") -> None:
     history: Any = aiortc.rtcrtpsender
     history.RTP_HISTORY_SIZE = HISTORY_PACKETS
     _add_profiles(CAMERA_PROFILES)
+    _add_extension(PLAYOUT_DELAY)
 
 
 def _missing() -> Iterable[str]:
@@ -88,6 +89,8 @@ def _missing() -> Iterable[str]:
         yield "answers to ICE checks"
     if not isinstance(aiortc.codecs.CODECS.get("video"), list):
         yield "codecs"
+    if not isinstance(getattr(aiortc.codecs, "HEADER_EXTENSIONS", {}).get("video"), list):
+        yield "header extensions"
 
 
 def _add_profiles(profiles: Iterable[str]) -> None:
@@ -99,6 +102,14 @@ def _add_profiles(profiles: Iterable[str]) -> None:
         if profile not in known:
             codecs += _h264(profile, free)
             free += 2
+
+
+def _add_extension(uri: str) -> None:
+    """Lets a header extension of pictures be negotiated."""
+    kinds = aiortc.codecs.HEADER_EXTENSIONS
+    if all(extension.uri != uri for extension in kinds["video"]):
+        free = max(extension.id for known in kinds.values() for extension in known) + 1
+        kinds["video"].append(RTCRtpHeaderExtensionParameters(id=free, uri=uri))
 
 
 def _h264(profile: str, payload_type: int) -> list[RTCRtpCodecParameters]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiortc import RTCRtpCodecParameters, RTCRtpSender
+from aiortc.rtcrtpparameters import RTCRtpSendParameters
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -34,6 +35,7 @@ _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 # One offset for the life of the process: when the wall clock is set meanwhile, the sender reports
 # of sound and picture must not disagree.
 _WALL_OFFSET: Final = time.time() - time.monotonic()
+PLAYOUT_DELAY: Final = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 # Receivers answer with the middle 32 bits of a report's time. Two of one picture must differ in it,
 # for who waits for the answer; a millisecond at the most.
 _ALIKE: Final = 64
@@ -124,6 +126,13 @@ class DirectSender(CameraSender):
 
     path_over: Callable[[Any], Path]
     stream: RtpStream | None = None
+    _playout_delay: int = 0  # the extension's number; 0: the receiver does not know it
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        """Starts sending, with what was negotiated."""
+        known = {extension.uri: extension.id for extension in parameters.headerExtensions}
+        self._playout_delay = known.get(PLAYOUT_DELAY, 0)
+        await super().send(parameters)
 
     async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
         names: Any = self
@@ -149,6 +158,7 @@ class DirectSender(CameraSender):
         extensions = Extensions(
             names._RTCRtpSender__rtp_header_extensions_map,  # noqa: SLF001
             names._RTCRtpSender__mid,  # noqa: SLF001
+            self._playout_delay,
         )
         parameters = Parameters(
             ssrc=self._ssrc,

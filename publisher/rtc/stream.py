@@ -28,6 +28,7 @@ _ABS_SEND_TIME_RATE: Final = 1 << 18  # Hz, of 24 bits
 _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 _VERSION: Final = 0x80  # RFC 3550 §5.1
 _EXTENSION: Final = 0x10
+_ONE_BYTE: Final = 0xBEDE  # headers of elements, RFC 8285 §4.2
 
 # The binding that pylibsrtp hides beneath its own calls, which copy twice. A version without it
 # fails the self-test instead of the program's start.
@@ -48,19 +49,33 @@ _workspace = functools.cache(Workspace)
 
 
 class Extensions:
-    """The header extensions of every packet, laid out as aiortc does."""
+    """The header extensions of every packet, laid out as aiortc does.
 
-    def __init__(self, negotiated: HeaderExtensionsMap, mid: str) -> None:
+    Behind them is room for the playout delay that it does not know; 0: that was not negotiated.
+    """
+
+    def __init__(self, negotiated: HeaderExtensionsMap, mid: str, playout_delay: int = 0) -> None:
         early, late = (
             _extensions(negotiated, HeaderExtensions(mid=mid, abs_send_time=moment))
             for moment in (0, 0xFFFFFF)
         )
         changing = [index for index, (a, b) in enumerate(zip(early, late, strict=True)) if a != b]
-        self._fixed = early
+        self._playout_delay = playout_delay
+        self._fixed = _with_room(early) if playout_delay else early
         self._moment = changing[0] if changing else None
 
     def __len__(self) -> int:
         return len(self._fixed)
+
+    def play_at_once(self, *, at_once: bool) -> None:
+        """From the next packet on the receiver shall show pictures as they come, or as usual.
+
+        Of the two limits, each of 12 bits and in 10 ms, the higher one is 0 or all that it can be.
+        """
+        if self._playout_delay:
+            limits = 0 if at_once else 0xFFF
+            element = bytes([self._playout_delay << 4 | 2]) + limits.to_bytes(3)
+            self._fixed = self._fixed[: -len(element)] + element
 
     def at(self, now: float) -> bytes:
         """For packets that leave now, in Unix seconds."""
@@ -68,6 +83,12 @@ class Extensions:
             return self._fixed
         ticks = int((now + _NTP_EPOCH) * _ABS_SEND_TIME_RATE) & 0xFFFFFF
         return self._fixed[: self._moment] + ticks.to_bytes(3) + self._fixed[self._moment + 3 :]
+
+
+def _with_room(extensions: bytes) -> bytes:
+    """Four bytes more, of padding: it may be between elements as behind them (RFC 8285 §4.2)."""
+    profile, words = struct.unpack_from("!HH", extensions or struct.pack("!HH", _ONE_BYTE, 0))
+    return struct.pack("!HH", profile, words + 1) + extensions[4:] + bytes(4)
 
 
 def _extensions(negotiated: HeaderExtensionsMap, values: HeaderExtensions) -> bytes:
@@ -221,6 +242,14 @@ class RtpStream:
                 break
             self.repaired += 1
         self.unrepaired += len(sequences) - (self.repaired - before) - under_way
+
+    def play_at_once(self, *, at_once: bool) -> None:
+        """Whether the receiver shall show pictures as they come, from the next burst on.
+
+        Not where lost packets are repeated as they were: they would no longer be.
+        """
+        if self._rtx:
+            self._extensions.play_at_once(at_once=at_once)
 
     def forget(self) -> None:
         """What was sent until now is not sent again."""

@@ -64,6 +64,7 @@ class Stream:
         self.estimate: int | None = None
         self.reception = Reception()
         self.forgotten = 0
+        self.at_once = False
         self.outcome = Outcome.SENT
         self.sent: list[tuple[float, int]] = []
         self.tries = 0
@@ -73,6 +74,9 @@ class Stream:
     def use(self, pts: int) -> int:
         self.used.append(pts)
         return pts
+
+    def play_at_once(self, *, at_once: bool) -> None:
+        self.at_once = at_once
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -125,6 +129,7 @@ class Rig:
             self.loop.move(FRAME)
         reception.loss, reception._shortest = 0.1, 1.1
         assert self.stream.forgotten == 1
+        assert self.stream.at_once
 
     @property
     def bytes(self) -> int:
@@ -315,6 +320,8 @@ def test_news_of_a_wider_path_do_not_wait_for_a_slow_one(thin: Rig) -> None:
     before = len(thin.sent_numbers)
     run(thin, 1)
     assert len(thin.sent_numbers) - before == 30
+    assert not thin.stream.at_once
+    assert thin.stream.forgotten == 1
 
 
 def test_a_path_is_judged_once_for_each_report(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

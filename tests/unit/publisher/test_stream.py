@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiortc.rtp import RTCP_RTPFB_NACK, HeaderExtensionsMap, RtcpRtpfbPacket, RtpPacket
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import (
+    RTCP_RTPFB_NACK,
+    HeaderExtensionsMap,
+    RtcpRtpfbPacket,
+    RtpPacket,
+    unpack_header_extensions,
+)
 from pylibsrtp import Policy, Session
 
 from publisher.media.rtp import Burst
@@ -191,6 +198,41 @@ def test_what_is_on_its_way_again_is_remembered_for_a_while() -> None:
     assert not repeats.due(2999, 1.1, 0.2)
     assert repeats.due(2998, 1.01 + history.REPEAT_SECONDS, 9.0)
     assert len(repeats._at) <= 1000
+
+
+def test_room_for_the_playout_delay_is_padding_until_it_is_told() -> None:
+    known = HeaderExtensionsMap()
+    for delay in (0, 4):
+        extensions = Extensions(known, "0", delay)
+        assert extensions.at(0.0) == (b"\xbe\xde\x00\x01" + bytes(4) if delay else b"")
+        extensions.play_at_once(at_once=True)
+        assert extensions.at(0.0)[4:] == (b"\x42\0\0\0" if delay else b"")
+        extensions.play_at_once(at_once=False)
+        assert extensions.at(0.0)[4:] == (b"\x42\x00\x0f\xff" if delay else b"")
+
+
+def test_the_playout_delay_stands_behind_what_aiortc_knows() -> None:
+    known = HeaderExtensionsMap()
+    uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+    known.configure(
+        RTCRtpParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(id=3, uri=uri)])
+    )
+    extensions = Extensions(known, "0", 4)
+    extensions.play_at_once(at_once=True)
+    whole = extensions.at(1.0)
+    assert len(whole) == len(extensions)
+    found = dict(unpack_header_extensions(0xBEDE, whole[4:]))
+    assert found[4] == bytes(3)
+    assert found[3] == Extensions(known, "0").at(1.0)[5:8]
+
+
+def test_where_packets_are_repeated_as_they_were_none_is_told_to_play_at_once() -> None:
+    told: list[bool] = []
+    for repair in (None, 100):
+        rig = Rig(repair=repair)
+        rig.stream._extensions.play_at_once = lambda *, at_once: told.append(at_once)  # type: ignore[method-assign]
+        rig.stream.play_at_once(at_once=True)
+    assert told == [True]
 
 
 def test_what_is_forgotten_is_not_sent_again() -> None:
