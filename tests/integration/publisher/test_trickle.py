@@ -271,7 +271,7 @@ async def test_the_best_transport_that_works_is_taken_whatever_the_order(coturn:
 async def test_udp_that_is_silent_is_replaced_by_tcp(
     coturn: Coturn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gatherer, "SECONDS", 1.0)
+    monkeypatch.setattr(gatherer, "SECONDS", 0.6)
     async with stun_server() as silent, viewer() as browser:
         urls = f"turn:127.0.0.1:{silent.port}", coturn.url("tcp"), coturn.url("tls")
         async with session(turn_at(coturn, *urls)) as camera:

@@ -72,7 +72,7 @@ async def test_the_best_way_begins_and_the_others_need_not_when_it_works() -> No
 @pytest.mark.usefixtures("hurried")
 async def test_a_silent_way_does_not_hold_up_the_next() -> None:
     scene = Scene(UDP, TCP, TLS)
-    running = scene.run(seconds=1)
+    running = scene.run(seconds=0.3)
     await scene.works(TCP)
     await running
     assert scene.events == ["take TCP"]
