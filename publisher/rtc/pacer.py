@@ -7,12 +7,12 @@ full the rest waits for it, encrypted as it is.
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from math import inf
 from typing import Final
 
 from publisher.media.feed import AudioFeed, VideoFeed
 from publisher.media.rtp import BURST_BYTES, Burst, Packetiser
-from publisher.media.units import AccessUnit
 from publisher.rtc.stream import Outcome, RtpStream
 from publisher.rtc.thinning import MOST_LATE, Thinning
 
@@ -20,6 +20,7 @@ PAUSE_SECONDS: Final = 0.004  # after each 32 KiB: 65 Mbit/s, two megabytes in a
 PRESSED_SECONDS: Final = 0.5  # of a path that stays full: it is too thin for the stream
 REFUSAL_SECONDS: Final = 3.0  # then it is late enough for a new start
 BACKLOG: Final = 5  # pictures that wait; fewer do behind a large IDR of a live stream
+_MOST: Final = BURST_BYTES / PAUSE_SECONDS
 _LOOK_SECONDS: Final = 0.25  # meanwhile the receiver may have said that there is more room
 _STEP_SECONDS: Final = 0.02  # on a thin path: what leaves at once waits where others lose packets
 _HEADROOM: Final = 2.0  # an estimate grows with what is sent, not before
@@ -64,6 +65,7 @@ class VideoPacer:
         self._portion = Portion()
         self._thinning = Thinning()
         self._thin = False
+        self._most = _MOST
         self._reports = 0
         self._full_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -103,18 +105,23 @@ class VideoPacer:
 
     def _fill(self) -> bool:
         """Whether there is anything to send."""
-        if not self._bursts and (unit := self._next()):
-            stream, rate = self._stream, self._thinning.rate
-            bursts = self._packetiser.bursts(unit, stream.head, stream.tag)
-            if rate < inf:
-                most = int(rate * _STEP_SECONDS)
-                bursts = tuple(part for burst in bursts for part in burst.split(most))
-            self._bursts.extend(bursts)
-            self._timestamp = stream.use(unit.pts)
-        return bool(self._bursts)
+        if self._bursts:
+            return True
+        unit = self._feed.take_latest(MOST_LATE) if self._thin else self._feed.take()
+        if unit is None:
+            return False
+        stream = self._stream
+        bursts = self._packetiser.bursts(unit, stream.head, stream.tag)
+        self._bursts.extend(self._in_steps(bursts) if self._thin else bursts)
+        self._timestamp = stream.use(unit.pts)
+        return True
 
-    def _next(self) -> AccessUnit | None:
-        return self._feed.take_latest(MOST_LATE) if self._thin else self._feed.take()
+    def _in_steps(self, bursts: Iterable[Burst]) -> Iterable[Burst]:
+        """As they may leave on a thin path."""
+        if self._thinning.rate == inf:
+            return bursts
+        most = int(self._thinning.rate * _STEP_SECONDS)
+        return (part for burst in bursts for part in burst.split(most))
 
     def _judge(self) -> None:
         stream, thinning = self._stream, self._thinning
@@ -123,7 +130,8 @@ class VideoPacer:
         self._follow()
 
     def _follow(self) -> None:
-        """When the path has turned out to be thin, or wide again."""
+        """What has become of the path."""
+        self._most = min(_MOST, self._thinning.rate)
         if self._thinning.active is self._thin:
             return
         self._thin = self._thinning.active
@@ -166,7 +174,7 @@ class VideoPacer:
         Estimates of a calm picture's few bits say little, so it is never less than what the
         viewer needs to catch up.
         """
-        most = min(BURST_BYTES / PAUSE_SECONDS, self._thinning.rate)
+        most = self._most
         estimate = self._stream.estimate
         if estimate is None or len(self._feed) < BACKLOG:
             return most
