@@ -28,7 +28,8 @@ _ABS_SEND_TIME_RATE: Final = 1 << 18  # Hz, of 24 bits
 _NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
 _VERSION: Final = 0x80  # RFC 3550 §5.1
 _EXTENSION: Final = 0x10
-_ONE_BYTE: Final = 0xBEDE  # headers of elements, RFC 8285 §4.2
+_ONE_BYTE: Final = b"\xbe\xde"  # headers of elements, RFC 8285 §4.2, with numbers below 15
+_RESERVED: Final = 15
 
 # The binding that pylibsrtp hides beneath its own calls, which copy twice. A version without it
 # fails the self-test instead of the program's start.
@@ -60,8 +61,9 @@ class Extensions:
             for moment in (0, 0xFFFFFF)
         )
         changing = [index for index, (a, b) in enumerate(zip(early, late, strict=True)) if a != b]
-        self._playout_delay = playout_delay
-        self._fixed = _with_room(early) if playout_delay else early
+        fits = 0 < playout_delay < _RESERVED and early[:2] in (b"", _ONE_BYTE)
+        self._playout_delay = playout_delay if fits else 0
+        self._fixed = _with_room(early) if fits else early
         self._moment = changing[0] if changing else None
 
     def __len__(self) -> int:
@@ -87,8 +89,8 @@ class Extensions:
 
 def _with_room(extensions: bytes) -> bytes:
     """Four bytes more, of padding: it may be between elements as behind them (RFC 8285 §4.2)."""
-    profile, words = struct.unpack_from("!HH", extensions or struct.pack("!HH", _ONE_BYTE, 0))
-    return struct.pack("!HH", profile, words + 1) + extensions[4:] + bytes(4)
+    words = len(extensions[4:]) // 4 + 1
+    return _ONE_BYTE + words.to_bytes(2) + extensions[4:] + bytes(4)
 
 
 def _extensions(negotiated: HeaderExtensionsMap, values: HeaderExtensions) -> bytes:

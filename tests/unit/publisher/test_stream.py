@@ -226,6 +226,12 @@ def test_the_playout_delay_stands_behind_what_aiortc_knows() -> None:
     assert found[3] == Extensions(known, "0").at(1.0)[5:8]
 
 
+def test_a_playout_delay_that_would_need_longer_headers_is_left_out() -> None:
+    extensions = Extensions(HeaderExtensionsMap(), "0", 15)
+    extensions.play_at_once(at_once=True)
+    assert extensions.at(0.0) == b""
+
+
 def test_where_packets_are_repeated_as_they_were_none_is_told_to_play_at_once() -> None:
     told: list[bool] = []
     for repair in (None, 100):
