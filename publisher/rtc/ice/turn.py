@@ -8,7 +8,6 @@
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 import math
@@ -128,9 +127,14 @@ class _Client(TurnClientMixin):
     async def delete(self) -> None:
         """Gives the allocation back, if the server is there to take it."""
         self._let_go()
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_DELETE_SECONDS):
                 await super().delete()
+        except TimeoutError:
+            logger.debug("A TURN server did not take its allocation back.")
+        finally:
+            transport: Any = self.transport
+            transport.abort()  # to close waits until a stream has sent what nobody takes
 
 
 class UdpClient(_Client, TurnClientUdpProtocol):

@@ -364,8 +364,14 @@ async def test_a_session_that_ends_while_it_begins_holds_nothing(
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 @pytest.mark.usefixtures("trusted")
-async def test_a_relay_that_stops_reading_is_full_soon(coturn: Coturn, transport: str) -> None:
+async def test_a_relay_that_stops_reading_is_full_soon_and_keeps_no_session_from_its_end(
+    coturn: Coturn,
+    transport: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """No heap grows here, in TLS or in the kernel, while the server takes nothing."""
+    monkeypatch.setattr(turn, "_DELETE_SECONDS", 0.1)
     username, password = coturn.user()
     other = RTCIceServer(coturn.url("udp"), username, password)
     server = turn_at(coturn, coturn.url(transport))
@@ -376,6 +382,8 @@ async def test_a_relay_that_stops_reading_is_full_soon(coturn: Coturn, transport
         coturn.pause()
         try:
             assert await _until_full(path) < 16 * 1024 * 1024  # of which the kernel's most
+            await camera.leg.close()
+            assert "did not close" not in caplog.text
         finally:
             coturn.resume()
 

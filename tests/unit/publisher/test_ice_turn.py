@@ -40,6 +40,9 @@ class Wire:
         return self.closed
 
     def close(self) -> None:
+        """What waits is sent first."""
+
+    def abort(self) -> None:
         self.closed = True
 
 
