@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from rendezvous.rooms import away, cameras, conversations, far, fencing, resumes
+from rendezvous.rooms import away, cameras, conversations, far, fencing, leases, resumes
 from rendezvous.rooms.book import Book, remember
 from rendezvous.rooms.effects import Alert, Drop, Post
 from rendezvous.rooms.entries import Peer, Room
@@ -16,7 +16,7 @@ from rendezvous.rooms.facts import (
     RoomFound,
     RoomLookedUp,
 )
-from rendezvous.rooms.letters import HandedOver, Left, Moved, Said
+from rendezvous.rooms.letters import HandedOver, Left, Moved, Overtaken, Said
 from rendezvous.rooms.sessions import Role
 from rendezvous.wire.identity import NodeId, RoomId
 from rendezvous.wire.messages import Resume
@@ -27,6 +27,8 @@ def received(book: Book, fact: LetterReceived) -> None:
     match letter := fact.letter:
         case Moved():
             learn(book, letter.room, Home(letter.node, letter.epoch, letter.owner))
+        case Overtaken():
+            leases.overtaken(book, letter)
         case HandedOver() | Said() | Left():
             far.read(book, fact.node, letter)
         case _:
@@ -35,7 +37,12 @@ def received(book: Book, fact: LetterReceived) -> None:
 
 def found(book: Book, fact: RoomFound) -> None:
     """The store says where a room is that somebody here seeks."""
+    room, newest = book.rooms.get(fact.room), book.newest(fact.room)
+    kept = room is not None and room.keeps_out(fact.home.owner)
     learn(book, fact.room, fact.home)
+    if fact.home.epoch < newest and fact.home.node != book.node and not kept:
+        # A failover lost the newer claim, and the clock went back: nobody else would ever notice.
+        book.effects.append(Post(fact.home.node, Overtaken(room=fact.room, epoch=newest)))
 
 
 def claimed(book: Book, peer: Peer, fact: RoomClaimed) -> None:

@@ -12,6 +12,7 @@ from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import SeekRoom
 from rendezvous.rooms.entries import Room
 from rendezvous.rooms.facts import LeaseDue, LeaseLost, LeasesRenewed, StoreReached
+from rendezvous.rooms.letters import Overtaken
 from rendezvous.rooms.sessions import State
 from rendezvous.wire.messages import Challenge
 
@@ -39,6 +40,17 @@ def lost(book: Book, fact: LeaseLost) -> None:
     if room is not None and room.camera is not None and room.epoch == fact.epoch:
         _lapse(book, room)
         book.effects.append(SeekRoom(room.id))
+
+
+def overtaken(book: Book, letter: Overtaken) -> None:
+    """Another node knows of a newer claim: what is said here does not reach that node's viewers.
+
+    The camera's next claim, for which it is asked now, is above both.
+    """
+    room = book.rooms.get(letter.room)
+    if room is not None and room.camera is not None and room.epoch < letter.epoch:
+        room.epoch = letter.epoch
+        _lapse(book, room)
 
 
 def due(book: Book, fact: LeaseDue) -> None:

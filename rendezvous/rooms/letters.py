@@ -86,7 +86,11 @@ class Moved(_Letter, frozen=True, tag="moved"):
     """Whose it is."""
 
 
+class Overtaken(_Letter, frozen=True, tag="overtaken"):
+    """I know of a newer claim than yours, which the store has forgotten: its epoch is above."""
+
+
 ToHome: TypeAlias = HandedOver | Said | Left
 ToEdge: TypeAlias = Told | Unseated | Closed | Dismissed
 SeatLetter: TypeAlias = ToHome | ToEdge
-Letter: TypeAlias = SeatLetter | Moved
+Letter: TypeAlias = SeatLetter | Moved | Overtaken

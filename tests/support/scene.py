@@ -230,7 +230,7 @@ class Scene:
         if not effect.permitted or owner != effect.owner:
             return ClaimRefused(effect.connection, ErrorCode.ROOM_UNAVAILABLE, "Not yours.")
         self.store[room] = (effect.owner, effect.claim.verifier)
-        self.epoch += 1
+        self.epoch = max(self.epoch, effect.newest) + 1
         return RoomClaimed(effect.connection, effect.owner, effect.claim, self.epoch)
 
 

@@ -14,7 +14,7 @@ from rendezvous.rooms.facts import (
     RoomLookedUp,
     StoreReached,
 )
-from rendezvous.rooms.letters import HandedOver, Moved, Said, Told
+from rendezvous.rooms.letters import HandedOver, Moved, Overtaken, Said, Told
 from rendezvous.rooms.limits import Limits
 from rendezvous.wire.identity import ConnectionId, RoomId
 from rendezvous.wire.messages import (
@@ -225,6 +225,37 @@ def test_the_camera_comes_to_the_viewers_node(node: Node) -> None:
     assert isinstance(viewer.hears()[-1], Source)
     viewer.says(Offer(session=joined.session, sdp=SDP))
     assert isinstance(camera.hears()[-1], Offer)
+
+
+def test_a_home_under_a_forgotten_claim_is_told_of_the_newer_one(node: Node) -> None:
+    """The store lost that one, and its clock is behind: viewers would wait for ever."""
+    node.away(epoch=9)
+    node.posted.clear()
+    node.happens(RoomFound(ROOM, Home(ELSEWHERE, 5)))
+    assert node.posted == [(ELSEWHERE, Overtaken(room=ROOM, epoch=9))]
+    assert node.drops == ["stale_epoch"]
+
+
+def test_whose_claim_was_forgotten_elsewhere_claims_above_both(node: Node) -> None:
+    camera = node.camera(ROOM, KEY)
+    epoch = node.book.newest(ROOM)
+    for known in (epoch - 1, epoch):
+        node.happens(LetterReceived(THERE, Overtaken(room=ROOM, epoch=known)))
+    assert node.book.rooms[ROOM].live(node.now)
+    node.happens(LetterReceived(THERE, Overtaken(room=ROOM, epoch=epoch + 100)))
+    assert not node.book.rooms[ROOM].live(node.now)
+    camera.hears()
+    node.happens(StoreReached())
+    reclaims(camera, camera.hears_only(Challenge).nonce)
+    assert node.book.rooms[ROOM].live(node.now)
+    assert node.book.newest(ROOM) > epoch + 100
+
+
+def test_who_keeps_a_room_from_another_key_helps_that_one_to_nothing(node: Node) -> None:
+    """The store lost its data, and gave the name away, before it knew that the camera is here."""
+    node.camera(ROOM, KEY)
+    node.happens(RoomFound(ROOM, Home(THERE, 1, Key().owner)))
+    assert node.posted == []
 
 
 @pytest.mark.parametrize(
