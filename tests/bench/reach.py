@@ -99,41 +99,43 @@ def _name(direct: bool) -> str:  # noqa: FBT001
 
 @benchmark
 async def reach() -> AsyncIterator[Figure]:
-    """The whole matrix, with TURN at hand."""
-    pairs = [Pair(camera, viewer) for camera, viewer in itertools.product(KINDS, KINDS)]
-    rows = [row async for row in _table(pairs)]
-    for figure in _figures(rows, _SLOWEST):
-        yield figure
+    """The whole matrix with TURN at hand; both on one LAN; and who needs no server, in silence."""
+    for title, pairs, at_most in (
+        ("", _matrix(), _SLOWEST),
+        ("on-a-lan.", _lans(), _SLOWEST_ON_LAN),
+        ("in-silence.", _in_silence(), _SLOWEST),
+    ):
+        rows = [row async for row in _table(pairs)]
+        for figure in _figures(title, rows, at_most):
+            yield figure
 
 
-@benchmark
-async def reach_on_a_lan() -> AsyncIterator[Figure]:
-    """Both at home, whatever the home's gateway is; STUN and TURN answer, or are silent."""
+def _matrix() -> list[Pair]:
+    return [Pair(camera, viewer) for camera, viewer in itertools.product(KINDS, KINDS)]
+
+
+def _lans() -> list[Pair]:
+    """At home, whatever the home's gateway is; STUN and TURN answer, or are silent."""
     homes = [access for access in KINDS if access is not OPEN]
-    pairs = [Pair(home, home, lan=True, silent=s) for home in homes for s in (False, True)]
-    rows = [row async for row in _table([pair for pair in pairs if pair.direct])]
-    for figure in _figures(rows, _SLOWEST_ON_LAN):
-        yield figure
+    pairs = (Pair(home, home, lan=True, silent=s) for home in homes for s in (False, True))
+    return [pair for pair in pairs if pair.direct]
 
 
-@benchmark
-async def reach_in_silence() -> AsyncIterator[Figure]:
-    """STUN and TURN say nothing: who can do without them does."""
+def _in_silence() -> list[Pair]:
     everybody = (Pair(c, v, silent=True) for c, v in itertools.product(KINDS, KINDS))
-    rows = [row async for row in _table([pair for pair in everybody if pair.direct])]
-    for figure in _figures(rows, _SLOWEST):
-        yield figure
+    return [pair for pair in everybody if pair.direct]
 
 
-def _figures(rows: list[Row], at_most: float) -> Iterable[Figure]:
+def _figures(title: str, rows: list[Row], at_most: float) -> Iterable[Figure]:
     waits = [row.waited for row in rows if row.waited is not None]
-    yield Figure("pairs", len(rows), "")
-    yield Figure("pairs-without-a-picture", len(rows) - len(waits), "", at_most=0)
     wrong = sum(not row.as_theory_says for row in rows)
-    yield Figure("pairs-not-as-theory-says", wrong, "", at_most=0)
-    yield Figure("pages-that-err", sum(not row.told_rightly for row in rows), "", at_most=0)
-    yield Figure("median", sorted(waits)[len(waits) // 2], "ms")
-    yield Figure("slowest", max(waits), "ms", at_most=at_most)
+    yield Figure(f"{title}pairs", len(rows), "")
+    yield Figure(f"{title}pairs-without-a-picture", len(rows) - len(waits), "", at_most=0)
+    yield Figure(f"{title}pairs-not-as-theory-says", wrong, "", at_most=0)
+    erring = sum(not row.told_rightly for row in rows)
+    yield Figure(f"{title}pages-that-err", erring, "", at_most=0)
+    yield Figure(f"{title}median", sorted(waits)[len(waits) // 2], "ms")
+    yield Figure(f"{title}slowest", max(waits), "ms", at_most=at_most)
 
 
 async def _table(pairs: list[Pair]) -> AsyncIterator[Row]:
