@@ -47,7 +47,7 @@ def write(trusted: Path, *certificates: Path) -> None:
 
 async def examine(lab: Lab, kind: Access, folder: Path, trusted: Path) -> Report:
     """The doctor of the camera there."""
-    words = ("--state", str(folder / kind.name), "--server", stage.ORIGIN, "--seconds", "0.5")
+    words = ("--state", str(folder / kind.name), "--server", stage.ORIGIN, "--seconds", "10")
     return await consult_process(
         "publisher",
         *words,
