@@ -52,6 +52,11 @@ export class Meter {
     this.#pulse.hint(performance.now());
   }
 
+  /** The path is taken for silent: what is felt next is that pictures return. */
+  giveUp() {
+    this.#pulse.giveUp();
+  }
+
   /** Idempotent; nothing is measured afterwards. */
   stop() {
     clearInterval(this.#timer);

@@ -66,6 +66,12 @@ export class Pulse {
     return this.#rhythm === 'flowing' && this.#isUnusual(now, MUTE_AFTER);
   }
 
+  /** Takes the path for silent, on somebody's word: it is well again with the next picture. */
+  giveUp() {
+    this.feeling = 'silent';
+    this.#framesThen = this.#frames;
+  }
+
   get #rhythm() {
     return this.#heardAt - this.#frameAt < FLOWING ? 'flowing' : 'sparse';
   }

@@ -108,6 +108,11 @@ export class MediaSession {
     this.#meter?.hint();
   }
 
+  /** Its path is taken for silent: what is felt next is that pictures return. */
+  giveUp() {
+    this.#meter?.giveUp();
+  }
+
   /**
    * Servers and policy are there before the local description is: gathering starts with it, and a
    * relay-only room would show its addresses otherwise.

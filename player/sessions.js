@@ -80,6 +80,7 @@ export class Sessions {
 
   /** The one in use is silent: it is watched in case that its pictures return. */
   setAside() {
+    this.current?.giveUp();
     this.#aside.put(this.current);
     this.current = null;
   }

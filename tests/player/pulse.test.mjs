@@ -93,6 +93,14 @@ test('who hears nothing elsewhere either need not wait for long to believe it', 
   assert.deepEqual([path.pulse.feeling, path.pulse.mute(path.now)], ['well', true]);
 });
 
+test('a path that was given up is well again with a picture only', () => {
+  const path = new Path();
+  path.runs(5_000, FLOWS);
+  path.pulse.giveUp();
+  assert.equal(path.runs(1_000, REPORTS), 'silent');
+  assert.equal(path.runs(250, FLOWS), 'well');
+});
+
 test('a camera whose pictures have stopped is mute most of the time, which says nothing', () => {
   const path = new Path();
   path.runs(5_000, FLOWS);

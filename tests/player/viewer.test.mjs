@@ -266,6 +266,20 @@ scene('signalling and media that fall silent together are mended together, in th
   assert.deepEqual([it.state, world.peers[0].closed], ['playing', true]);
 });
 
+scene('a path that was given up soon, and was only late, is taken back with its next picture', async (it, world) => {
+  await it.play();
+  await flows(it, world, 3_000);
+  const [first] = world.sockets;
+  first.silent = true;
+  await world.tells('online');
+  await world.pass(500);
+  world.socket.welcomes();
+  await settled();
+  assert.deepEqual([it.state, it.reason, first.closed], ['reconnecting', 'media_silent', true]);
+  await flows(it, world, 250, world.peers[0]);
+  assert.deepEqual([it.state, it.reason, world.peers[0].closed], ['playing', null, false]);
+});
+
 scene('a browser that says that its network is back is believed, and asked for nothing else', async (it, world) => {
   await it.play();
   await flows(it, world, 3_000);
