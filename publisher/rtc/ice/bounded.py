@@ -45,17 +45,26 @@ class Bounded(Connection):
 
     def _add_remote_candidate(self, remote_candidate: Candidate, network_host: str) -> None:
         known = sum(candidate.type != "prflx" for candidate in self._remote_candidates)
-        usable = remotes.is_usable(
-            remote_candidate,
-            network_host,
-            trusted=self.trusted,
-            on_loopback=self._is_on_loopback(),
-        )
-        if usable and known < remotes.MOST:
+        if known < remotes.MOST and self._is_usable(remote_candidate, network_host):
             super()._add_remote_candidate(remote_candidate, network_host)
             self.trim()
         else:
             logger.debug("candidate left out: %r", remote_candidate)
+
+    def revise(self) -> None:
+        """Once our own candidates are known: those of an offer came before anybody counted."""
+        told, self._remote_candidates = self._remote_candidates, []
+        for candidate in told[: remotes.MOST]:
+            if self._is_usable(candidate, candidate._network_host):  # noqa: SLF001
+                self._remote_candidates.append(candidate)
+        for pair in list(self._check_list):
+            if pair.remote_candidate not in self._remote_candidates:
+                self.forget(pair)
+
+    def _is_usable(self, candidate: Candidate, address: str) -> bool:
+        return remotes.is_usable(
+            candidate, address, trusted=self.trusted, on_loopback=self._is_on_loopback()
+        )
 
     def _is_on_loopback(self) -> bool:
         """Or nowhere yet: what a relay may reach, when there is one, is its server's affair."""

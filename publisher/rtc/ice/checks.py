@@ -68,6 +68,7 @@ class Checks(Bounded):
         """Until a pair is nominated; raises ConnectionError when it is closed before."""
         if not self._local_candidates_end or not self.remote_password:
             raise ConnectionError("not ready to connect")
+        self.revise()
         self.pair_all()
         self._unfreeze_initial()
         for early in self._early_checks:

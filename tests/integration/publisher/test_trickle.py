@@ -26,7 +26,7 @@ from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.rtc import private
 from publisher.rtc.ice import agent as module
-from publisher.rtc.ice import gatherer, hosts, turn
+from publisher.rtc.ice import gatherer, hosts, remotes, turn
 from publisher.rtc.ice.agent import Agent
 from publisher.rtc.ice.candidates import LocalCandidate
 from publisher.rtc.ice.hosts import Network
@@ -242,6 +242,18 @@ async def test_hidden_candidates_of_an_offer_are_not_waited_for() -> None:
         assert "typ host" in await asyncio.wait_for(camera.leg.answer(offer), 10)
         late = IceCandidate(candidate=hidden.strip().removeprefix("a="), sdp_mid="0")
         await asyncio.wait_for(camera.leg.add_candidate(late), 10)
+
+
+async def test_an_offer_full_of_candidates_is_answered_and_some_are_checked() -> None:
+    line = "a=candidate:1 1 udp 1 198.51.100.{} 10000 typ host\r\n"
+    async with viewer() as browser, session() as camera:
+        full = "".join(line.format(number) for number in range(255))
+        await asyncio.wait_for(camera.leg.answer(browser.localDescription.sdp + full), 10)
+        agent = camera.leg.peer._agent
+        assert agent
+        await until(lambda: agent._early_checks_done)
+        assert 0 < len(agent._remote_candidates) <= remotes.MOST
+        assert len(agent._check_list) <= remotes.MOST
 
 
 # ── TURN ─────────────────────────────────────────────────────────────────────────────────────

@@ -169,6 +169,21 @@ async def test_candidates_of_other_kinds_are_left_out(changes: dict[str, Any]) -
     camera.end()
 
 
+async def test_the_candidates_of_an_offer_are_looked_at_when_our_own_are_known() -> None:
+    """They come before there is an agent, and an agent before it has an address."""
+    stock = Connection(False)
+    for number in range(2 * remotes.MOST):
+        address = f"198.51.100.{1 + number}"
+        stock._add_remote_candidate(Candidate("1", 1, "udp", 1, address, 10000, "host"), address)
+    stock._remote_candidates.insert(0, Candidate("1", 1, "udp", 1, "127.0.0.1", 10000, "host"))
+    camera = Camera()
+    camera.agent._remote_candidates = stock._remote_candidates
+    camera.agent.pair_all()
+    camera.agent.revise()
+    assert len(camera.targets) == len(camera.agent._remote_candidates) == remotes.MOST - 1
+    assert ("127.0.0.1", 10000) not in camera.targets
+
+
 # ── how many ─────────────────────────────────────────────────────────────────────────────────
 
 
