@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import h264
+from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket, RtcpSenderInfo, RtcpSrPacket
 
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.feed import VideoFeed
 from publisher.media.rtp import Packetiser
 from publisher.media.units import AccessUnit, AudioBlock
-from publisher.rtc import path, private, selftest
+from publisher.rtc import pacer, path, private, selftest
 from publisher.rtc.channel import ChannelDoor
 from publisher.rtc.peer import Peer
 from publisher.rtc.sender import CameraSender, DirectSender
@@ -189,7 +190,10 @@ async def test_a_source_that_can_is_asked_for_a_key_frame_instead() -> None:
         await until(lambda: receiver.video and len(pictures(receiver)) == len(nals(camera.sent)))
 
 
-async def test_a_path_that_takes_nothing_costs_its_viewer_pictures_and_nobody_else() -> None:
+async def test_a_path_that_takes_nothing_costs_its_viewer_pictures_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pacer, "REFUSAL_SECONDS", 0.6)
     camera = Camera()
     camera.publish(1)
     async with watched(camera) as (slow, seen_by_slow), watched(camera) as (_, seen_by_other):
@@ -308,6 +312,27 @@ async def test_what_a_viewer_can_take_is_known_when_it_has_said_so() -> None:
         assert leg.peer.estimate is None
         receiver.estimate(1_234_000)
         assert await until(lambda: leg.peer.estimate) == 1_234_000
+
+
+async def test_answers_to_reports_tell_how_the_stream_arrives() -> None:
+    camera = Camera()
+    camera.publish(1)
+    async with watched(camera) as (leg, receiver):
+        await until(lambda: receiver.video)
+        sender: Any = leg.peer._senders.all[0]
+        reception = sender.stream.reception
+        before = sender._RTCRtpSender__ntp_timestamp
+        counts = RtcpSenderInfo(
+            ntp_timestamp=before, rtp_timestamp=0, packet_count=1, octet_count=1
+        )
+        await sender._send_rtcp([RtcpSrPacket(ssrc=sender._ssrc, sender_info=counts)])
+        assert (sender._RTCRtpSender__ntp_timestamp - before) >> 16 == 1  # though of one picture
+        heard = reception.reports
+        for ssrc in (1, sender._ssrc):
+            report = RtcpReceiverInfo(ssrc, 0, 0, 7, 0, before >> 16 & 0xFFFFFFFF, 0)
+            await sender._handle_rtcp_packet(RtcpRrPacket(ssrc=1, reports=[report]))
+        assert reception.reports == heard + 1
+        assert 0 <= reception.round_trip < 5
 
 
 async def test_a_leg_that_is_closed_lets_go_of_its_socket() -> None:
