@@ -25,7 +25,7 @@ import * as wire from './wire.js';
  * }} Face
  */
 
-/** What may take the picture away. @type {ReadonlySet<import('./machine.js').Effect>} */
+/** What takes the picture away, unless it is that of a former session. @type {ReadonlySet<import('./machine.js').Effect>} */
 const TAKES_PICTURE = new Set(['closeMedia', 'setAside']);
 
 export class Viewer {
@@ -215,7 +215,8 @@ export class Viewer {
     const from = this.#view.state;
     const { to, effects } = step(from, happening.event);
     for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
-    const gone = !this.#sessions.showsFormer && effects.some((effect) => TAKES_PICTURE.has(effect));
+    const { current, showsFormer } = this.#sessions;
+    const gone = !showsFormer && (!current || effects.some((effect) => TAKES_PICTURE.has(effect)));
     const closed = gone ? { picture: false, stalled: false } : {};
     const opened = effects.includes('openMedia') ? { source: this.place.joined?.source ?? null } : {};
     this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });

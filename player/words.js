@@ -128,10 +128,7 @@ export function describe(seen) {
 /** @type {Record<View['state'], (seen: Seen) => Words>} */
 const WORDS = {
   idle: () => say('quiet', 'Off', ['Not watching', '']),
-  joining: ({ reason }) =>
-    reason
-      ? say('warning', 'Trying', text(SETBACKS, reason, ['The server refused', BY_ITSELF]))
-      : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']),
+  joining: (seen) => (seen.picture ? ofPicture(seen) : ofJoin(seen)),
   waiting: (seen) => (seen.picture ? ofPicture(seen) : say('busy', 'Waiting', ofWait(seen))),
   negotiating: (seen) => ofSource(seen) ?? (seen.picture ? ofPicture(seen) : ofStart(seen)),
   playing: (seen) => ofSource(seen) ?? ofPicture(seen),
@@ -140,6 +137,12 @@ const WORDS = {
   ended: ({ reason }) =>
     say('error', 'Ended', text(ENDINGS, reason, ['The server refused', 'Reload the page to try again.'])),
 };
+
+/** @param {Seen} seen */
+const ofJoin = ({ reason }) =>
+  reason
+    ? say('warning', 'Trying', text(SETBACKS, reason, ['The server refused', BY_ITSELF]))
+    : say('busy', 'Joining', ['Joining the room', 'Asking the server for the camera.']);
 
 /** @type {Text} */
 const WAITING = [

@@ -138,6 +138,13 @@ inWorld('an attempt that began without a network is given up when the server is 
   assert.deepEqual([world.sockets.length, world.sockets[0].closed], [2, true]);
 });
 
+inWorld('a network that is slow is not taken for one that was gone', async (world, signalling) => {
+  globalThis.fetch = () => new Promise((answered) => setTimeout(answered, 3_500));
+  signalling.dial();
+  await world.pass(9_500);
+  assert.equal(world.sockets.length, 1);
+});
+
 inWorld('a page that may ask for nothing but connections tries those more often', async (world, signalling) => {
   globalThis.document = new EventTarget();
   try {

@@ -234,6 +234,17 @@ scene('a path that came back shows its pictures while others are tried in vain',
   assert.deepEqual([it.state, it.frozen, world.peers.map(({ closed }) => closed)], ['playing', 2, [true, true, false]]);
 });
 
+scene('whoever leaves while a former path shows its pictures leaves that, too', async (it, world) => {
+  const [first] = await replaced(it, world);
+  await flows(it, world, 250, first);
+  it.viewer.pictured();
+  await it.says({ type: 'end', session: 's2', reason: 'camera_full' });
+  assert.deepEqual([it.state, it.viewer.view.picture], ['reconnecting', true]);
+  it.viewer.stop();
+  assert.deepEqual([it.state, it.viewer.view.picture, it.frozen, world.timers], ['idle', false, 2, 0]);
+  assert.ok(world.peers.every(({ closed }) => closed));
+});
+
 scene('a place that is given when the picture is back is taken, and the picture goes on', async (it, world) => {
   await it.play();
   await flows(it, world, 3_000);

@@ -42,14 +42,14 @@ test('every error that a viewer may meet has words of its own', () => {
   const general = describe({ ...LOST, state: 'joining', reason: { code: 'x', message: '' } }).title;
   for (const code of ERRORS.filter((code) => !NOT_OURS.has(code))) {
     const state = refusal(code) === 'rejected' ? 'ended' : 'joining';
-    const words = describe({ ...VIEW, state, reason: { code, message: '' } });
+    const words = describe({ ...LOST, state, reason: { code, message: '' } });
     assert.notEqual(words.title, general, code);
     assertSentence(words.detail);
   }
 });
 
 test('a picture that goes on while another connection is made is live, whatever goes on behind it', () => {
-  for (const state of ['negotiating', 'reconnecting', 'waiting']) {
+  for (const state of ['joining', 'negotiating', 'reconnecting', 'waiting']) {
     assert.deepEqual(describe({ ...VIEW, state, reason: { code: 'media_silent', message: '' } }), describe(VIEW), state);
   }
 });
