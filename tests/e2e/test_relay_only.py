@@ -89,7 +89,10 @@ async def pair(page: Page) -> tuple[dict[str, Any], dict[str, Any]]:
 async def test_no_address_of_either_side_reaches_the_other(
     turn: Coturn, chromium: Browser, tmp_path: Path
 ) -> None:
-    """By the camera's wish alone, and the picture plays."""
+    """By the camera's wish alone, and the picture plays.
+
+    Both keep to it by themselves: there is nothing for the server to leave out.
+    """
     async with rendezvous_with(turn, tmp_path) as server:
         where = ("--server", f"127.0.0.1:{server.port}", "--room", "MyRoom")
         hidden = ("--ice-policy", "relay", "--source", "test:")
@@ -102,5 +105,8 @@ async def test_no_address_of_either_side_reaches_the_other(
             assert len(candidates(said)) >= 2
             assert all(" typ relay" in text for text in candidates(said))
             assert addresses(said) <= SHOWN
+        server.terminate()
+        _, log = await server.ended()
+        assert "not_relayed" not in log
     peers = set(re.findall(r"peer ([\d.]+)\S* lifetime", turn.log.read_text()))
     assert peers == {RELAY}
