@@ -25,9 +25,11 @@ _CANDIDATE = re.compile(r"^a=(candidate:.*?)(\r?\n|\Z)", re.MULTILINE)
 _ADDRESS = re.compile(r"^((?:c=|o=|a=rtcp:).*?)IN IP[46] \S+", re.MULTILINE)
 _PORT = re.compile(r"^(m=\w+) [1-9]\d*", re.MULTILINE)
 _RTCP_PORT = re.compile(r"^(a=rtcp:)\d+", re.MULTILINE)
-_RELATED = re.compile(r" raddr \S+ rport \d+")
+_RELATED = re.compile(r" (raddr|rport) \S+", re.IGNORECASE)
+# The addresses that a controlling side has chosen, its peer's among them (RFC 8839 §5.2).
+_CHOSEN = re.compile(r"^a=remote-candidates:.*?(\r?\n|\Z)", re.MULTILINE)
 _TYPE = 7  # foundation component transport priority address port "typ" type (RFC 8839 §5.1)
-_HIDDEN = " raddr 0.0.0.0 rport 9"  # RFC 8839 §5.1
+_HIDDEN = {"raddr": " raddr 0.0.0.0", "rport": " rport 9"}  # RFC 8839 §5.1
 
 
 def hidden(said: Offer | Answer | Candidate | End) -> Offer | Answer | Candidate | End | None:
@@ -48,7 +50,7 @@ def hidden(said: Offer | Answer | Candidate | End) -> Offer | Answer | Candidate
 
 def hide(sdp: str) -> str:
     """The description with relayed addresses alone."""
-    sdp = _CANDIDATE.sub(lambda found: _line(found[1], found[2]), sdp)
+    sdp = _CANDIDATE.sub(lambda found: _line(found[1], found[2]), _CHOSEN.sub("", sdp))
     sdp = _ADDRESS.sub(r"\1IN IP4 0.0.0.0", sdp)
     return _RTCP_PORT.sub(r"\g<1>9", _PORT.sub(r"\1 9", sdp))
 
@@ -61,4 +63,4 @@ def _line(candidate: str, end: str) -> str:
 def relayed(candidate: str) -> str | None:
     """The candidate without what it is related to; None if it is not relayed."""
     is_relayed = candidate.split()[_TYPE : _TYPE + 1] == ["relay"]
-    return _RELATED.sub(_HIDDEN, candidate) if is_relayed else None
+    return _RELATED.sub(lambda found: _HIDDEN[found[1].lower()], candidate) if is_relayed else None

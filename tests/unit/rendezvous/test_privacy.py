@@ -46,6 +46,23 @@ def test_a_description_has_relayed_addresses_alone() -> None:
     assert f"a=ice-ufrag:{UFRAG}" in hidden
 
 
+@pytest.mark.parametrize(
+    "related", ["raddr 198.51.100.7", "rport 61764 raddr fd00::1", "RADDR 192.0.2.1 generation 0"]
+)
+def test_what_a_relayed_candidate_is_related_to_is_hidden_however_it_is_written(
+    related: str,
+) -> None:
+    said = f"{RELAYED.partition(' raddr')[0]} {related}"
+    hidden = privacy.relayed(said) or ""
+    assert "typ relay" in hidden
+    assert not any(trace in hidden for trace in TRACES)
+
+
+def test_the_addresses_that_a_side_has_chosen_are_hidden() -> None:
+    chosen = "a=remote-candidates:1 192.0.2.1 61764\r\n"
+    assert privacy.hide(offer() + chosen) == privacy.hide(offer())
+
+
 def test_a_description_that_nobody_could_be_told_is_not_passed_on() -> None:
     """Each short address that is hidden makes it longer."""
     text = "v=0\r\n" + "c=IN IP4 0\r\n" * (SDP_BYTES // 12)
