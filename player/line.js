@@ -26,15 +26,19 @@ export class Line {
   welcome = null;
   #heard = Date.now();
   #watch;
+  /** Milliseconds of silence that are borne before there is a welcome. */
+  #patience;
 
   /**
    * @param {string} url ws:// or wss://; throws what WebSocket throws
    * @param {Listener} listener
+   * @param {number} openWithin milliseconds
    */
-  constructor(url, listener) {
+  constructor(url, listener, openWithin = WELCOME_WITHIN) {
     this.listener = listener;
+    this.#patience = openWithin;
     const socket = (this.#socket = new WebSocket(url));
-    socket.onopen = () => socket.send(JSON.stringify(wire.hello()));
+    socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = () => this.#lost();
     this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
@@ -60,6 +64,12 @@ export class Line {
     socket.close();
   }
 
+  #opened() {
+    this.#heard = Date.now();
+    this.#patience = WELCOME_WITHIN;
+    this.#socket.send(JSON.stringify(wire.hello()));
+  }
+
   /** @param {unknown} data */
   #received(data) {
     this.#heard = Date.now();
@@ -74,7 +84,7 @@ export class Line {
 
   /** A socket may die without a word, a server may stop to answer: silence tells. */
   #listen() {
-    if (this.silence >= (this.welcome ? GIVE_UP_AFTER : WELCOME_WITHIN)) this.#lost();
+    if (this.silence >= (this.welcome ? GIVE_UP_AFTER : this.#patience)) this.#lost();
     else if (this.silence >= ASK_AFTER) this.send(wire.ping());
   }
 

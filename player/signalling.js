@@ -15,6 +15,7 @@ import * as wire from './wire.js';
 const FIRST_PAUSE = 300; // ms
 const LONGEST_PAUSE = 30_000; // ms; attempts that fail make browsers slow, and the lookout is not
 const LONGEST_BLIND_PAUSE = 5_000; // ms, where nothing but attempts can find the server
+const BLIND_WITHIN = 5_000; // ms to open one there: each attempt begins with a packet that may get through
 const ANSWER_WITHIN = 500; // ms, of a server that is doubted; then another way to it is tried, too
 const STALE_AFTER = 1_500; // ms, of an attempt when the server turns out to be there
 /** Answers of a server that takes us, and what one says that does not. */
@@ -119,12 +120,14 @@ export class Signalling {
   }
 
   #open() {
-    return new Line(this.url, {
+    /** @type {import('./line.js').Listener} */
+    const listener = {
       welcomed: (line) => this.#greeted(line),
       message: (line, message) => this.#told(line, message),
       lost: (line, wasWelcome) => this.#gone(line, wasWelcome),
       heard: (line) => this.#doubting && line === this.#line && this.stay(),
-    });
+    };
+    return new Line(this.url, listener, this.#lookout.blind ? BLIND_WITHIN : undefined);
   }
 
   /** @param {Line} line */
@@ -180,21 +183,26 @@ export class Signalling {
 
   /** @param {boolean} wasWelcome */
   #lost(wasWelcome) {
-    const next = this.#next;
+    const [next, lasted] = [this.#next, this.#line?.silence ?? 0];
     this.#next = null;
     this.#drop();
     if (next) this.#line = next; // it is on its way already
-    else if (this.#after === null) this.#dialIn(this.#pause());
+    else if (this.#after === null) this.#dialIn(this.#pause(lasted));
     else this.redial(jittered(this.#after));
     this.#after = null;
     if (this.#eager) this.#lookout.start();
     this.listener.lost(wasWelcome);
   }
 
-  /** Milliseconds to the next attempt, if the lookout does not find the server before. */
-  #pause() {
-    this.#backoff.most = this.#lookout.blind ? LONGEST_BLIND_PAUSE : LONGEST_PAUSE;
-    return this.#backoff.next();
+  /**
+   * Milliseconds to the next attempt, if the lookout does not find the server before.
+   *
+   * @param {number} lasted milliseconds: an attempt that nobody answered was a pause for the server
+   */
+  #pause(lasted) {
+    const { blind } = this.#lookout;
+    this.#backoff.most = blind ? LONGEST_BLIND_PAUSE : LONGEST_PAUSE;
+    return Math.max(FIRST_PAUSE, this.#backoff.next() - (blind ? lasted : 0));
   }
 
   /** The server is there, or may be: no pause is sat out, and no attempt that began without it. */

@@ -97,9 +97,12 @@ inWorld('attempts come back at 0.3 s and more and more slowly, up to 30 s', asyn
 });
 
 inWorld('a server that comes back is found within seconds, and without many attempts that fail', async (world, signalling) => {
+  const { fetch } = globalThis;
   signalling.dial();
   world.socket.welcomes();
-  world.answers = false;
+  globalThis.fetch = async () => {
+    throw new TypeError('refused');
+  };
   world.socket.breaks();
   for (let second = 0; second < 600; second += 1) {
     await world.pass(1_000);
@@ -107,7 +110,7 @@ inWorld('a server that comes back is found within seconds, and without many atte
   }
   const attempts = world.sockets.length;
   assert.ok(attempts < 40, String(attempts)); // Chromium slows down who fails more often
-  world.answers = true;
+  globalThis.fetch = fetch;
   await world.pass(2_500);
   assert.ok(world.sockets.length > attempts);
   world.socket.welcomes();
@@ -126,6 +129,16 @@ inWorld('a server that answers requests and takes no connection is left alone', 
     times.push(world.now - before);
   }
   assert.ok(times.at(-1) > 5_000, String(times));
+});
+
+inWorld('where requests are swallowed, attempts follow each other', async (world, signalling) => {
+  world.answers = false;
+  signalling.dial();
+  await world.pass(60_000);
+  const { length } = world.sockets;
+  await world.pass(60_000);
+  const attempts = world.sockets.length - length;
+  assert.ok(attempts >= 11 && attempts <= 13, String(attempts)); // Chromium keeps six connections, and tries them rarely
 });
 
 inWorld('an attempt that began without a network is given up when the server is there', async (world, signalling) => {

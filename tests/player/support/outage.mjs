@@ -4,14 +4,18 @@
  *
  * Nothing tells the page that the network is back. TCP is as systems have it: a SYN goes out at
  * once, and again after 1, 3 and 7 s; what was sent into nothing goes out again after growing
- * pauses, in its order.
+ * pauses, in its order. Chromium is as it is: a request that is given up leaves its connection, which
+ * goes on to be tried, and there are six of them at the most; and WebSockets are delayed when many
+ * have failed.
  */
 
 import { Viewer } from '../../../player/viewer.js';
 import { World } from './world.mjs';
 
 const TRIP = 50; // ms one way
-const SYNS = [0, 1_000, 3_000, 7_000]; // ms
+const SYNS = [0, 1_000, 3_000, 7_000, 15_000, 31_000, 63_000]; // ms
+const SYNS_END = 127_000; // ms
+const MOST_CONNECTIONS = 6; // to a server, for requests
 const RESENT = [0, 300, 900, 2_100, 4_500, 9_300, 18_900]; // ms
 const BEAT = 100; // ms between two pictures of a path, and between two checks
 const SERVER_GIVES_UP = 15_000; // ms of silence
@@ -31,8 +35,15 @@ export class Outage {
   cameraLine = { up: 0, down: 0 };
   shown = [];
   #count = 0;
+  #requests = new Set();
+  #connecting = 0;
+  #failed = 0;
 
-  constructor() {
+  #random = Math.random;
+
+  constructor(seed = 1) {
+    let state = seed;
+    Math.random = () => (state = (48_271 * state) % 0x7fffffff) / 0x7fffffff; // the same each time
     const [Socket, Peer] = [globalThis.WebSocket, globalThis.RTCPeerConnection];
     const outage = this;
     globalThis.WebSocket = class extends Socket {
@@ -48,8 +59,9 @@ export class Outage {
       }
     };
     globalThis.fetch = (_url, { signal }) => new Promise((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
-      this.#reaches(() => setTimeout(resolve, 4 * TRIP));
+      this.#requests.add(resolve);
+      signal.addEventListener('abort', () => (this.#requests.delete(resolve), reject(signal.reason)));
+      if (this.#connecting < MOST_CONNECTIONS) this.#connect();
     });
     this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret: null }, {
       show: (feed) => (this.feed = feed),
@@ -94,6 +106,7 @@ export class Outage {
   end() {
     this.viewer.stop();
     this.world.restore();
+    Math.random = this.#random;
   }
 
   // ── TCP ────────────────────────────────────────────────────────────────────────────────────
@@ -116,9 +129,26 @@ export class Outage {
     go();
   }
 
-  /** Calls back when a connection is made, if it ever is. */
-  #reaches(run) {
+  /** Calls back when a connection is made, if it ever is, or in vain in the end. */
+  #reaches(run, fail = () => undefined) {
     for (const syn of SYNS) setTimeout(() => this.#is('viewer') && (run?.(), (run = null)), syn);
+    setTimeout(() => run && fail(), SYNS_END);
+  }
+
+  /** For requests, whichever waits then. */
+  #connect() {
+    this.#connecting += 1;
+    const free = () => (this.#connecting -= 1);
+    this.#reaches(() => {
+      free();
+      for (const answer of this.#requests) setTimeout(answer, 4 * TRIP);
+      this.#requests.clear();
+    }, free);
+  }
+
+  /** Chromium's WebSocketPerProcessThrottler, for one at a time that never succeeded in between. */
+  get #delay() {
+    return (1_000 + 4_000 * Math.random()) * 2 ** (Math.min(1 + this.#failed, 16) - 16);
   }
 
   // ── the server ─────────────────────────────────────────────────────────────────────────────
@@ -130,7 +160,9 @@ export class Outage {
     socket.silent = true;
     socket.tell = (message) =>
       this.#send('viewer', line, 'down', () => socket.closed || socket.forgotten || says(message));
-    this.#reaches(() => setTimeout(() => socket.closed || socket.welcomes(), 6 * TRIP));
+    const welcome = () => ((this.#failed = 0), socket.welcomes());
+    setTimeout(() => this.#reaches(() => setTimeout(() => socket.closed || welcome(), 6 * TRIP)), this.#delay);
+    this.#failed += 1;
     socket.send = (text) => {
       send(text);
       this.#send('viewer', line, 'up', () => socket.forgotten || this.#answer(socket, JSON.parse(text)));
