@@ -1,6 +1,7 @@
 /** The page around the player: the room of the link, a title that says the state, a link to copy. */
 
 import './porthole-player.js';
+import { copy } from './clipboard.js';
 import { fragment, parseFragment, parseLink, shortened } from './link.js';
 
 /** @typedef {import('./porthole-player.js').PortholePlayer} PortholePlayer */
@@ -63,28 +64,6 @@ byId('copy').addEventListener('click', async () => {
   byId('copied').textContent = copied ? 'Copied' : 'Copy it from the address bar';
   setTimeout(() => (byId('copied').textContent = ''), COPIED_FOR);
 });
-
-/** The clipboard's own interface exists on secure origins only. @param {string} text */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copyBySelection(text);
-  }
-}
-
-/** @param {string} text */
-function copyBySelection(text) {
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand('copy');
-  area.remove();
-  byId('copy').focus();
-  return copied;
-}
 
 addEventListener('hashchange', arrive);
 arrive();

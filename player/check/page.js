@@ -1,5 +1,6 @@
 /** The page /check: shows the road as it is walked, sums up, and copies a report without secrets. */
 
+import { copy } from '../clipboard.js';
 import { asText, summary, worst } from './findings.js';
 import { fragment, parseFragment, parseLink } from '../link.js';
 import { walk } from './road.js';
@@ -121,31 +122,9 @@ byId('again').addEventListener('click', check);
 
 byId('copy').addEventListener('click', async () => {
   const report = asText(steps, { server: location.origin, browser: navigator.userAgent, when: new Date() });
-  byId('copied').textContent = (await copied(report)) ? 'Copied.' : 'This browser does not let pages copy.';
+  byId('copied').textContent = (await copy(report)) ? 'Copied.' : 'This browser does not let pages copy.';
   setTimeout(() => (byId('copied').textContent = ''), COPIED_FOR);
 });
-
-/** The clipboard's own interface exists on secure origins only. @param {string} text */
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return copiedBySelection(text);
-  }
-}
-
-/** @param {string} text */
-function copiedBySelection(text) {
-  const area = document.createElement('textarea');
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand('copy');
-  area.remove();
-  byId('copy').focus();
-  return done;
-}
 
 addEventListener('hashchange', check);
 check();
