@@ -63,6 +63,7 @@ def _take_viewer_place(book: Book, peer: Peer, session: Session) -> None:
         earlier.session = None
         connections.expel(book, earlier, ErrorCode.SUPERSEDED, CAME_BACK)
     book.stop_waiting(peer)
+    book.let_all_go(peer)  # what it asked for before may be in another room
     book.bind(peer, Role.VIEWER, book.rooms[session.room])
     peer.session = session.id
 

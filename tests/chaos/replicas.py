@@ -155,13 +155,9 @@ class ReplicaStore:
         if not replicas.down and chance.random() < _TAKES_EFFECT:
             # What nobody waits for any more may still be on its way.
             self._later(chance.uniform(0, _LATEST), self._serve, work, None)
-        self._later(_TIMEOUT, self._give_up, answer)
+        given_up = StoreUnavailableError("It does not answer.")
+        self._later(_TIMEOUT, _unless_done, answer, partial(_fail, answer, given_up))
         return await answer
-
-    @staticmethod
-    def _give_up(answer: "asyncio.Future[Any]") -> None:
-        if not answer.done():
-            answer.set_exception(StoreUnavailableError("It does not answer."))
 
     def _serve(
         self, work: Callable[[Replica, float], _T], answer: "asyncio.Future[_T] | None"
@@ -172,7 +168,7 @@ class ReplicaStore:
         try:
             result = work(replicas.at(self._node), now)
         except RoomTakenError as error:
-            settle = partial(answer.set_exception, error) if answer else None
+            settle = partial(_fail, answer, error) if answer else None
         else:
             settle = partial(answer.set_result, result) if answer else None
         if answer is not None and settle is not None:
@@ -244,6 +240,11 @@ class ReplicaStore:
         """See the contract."""
         asked = tuple(nodes)
         return await self._call(lambda replica, now: replica.leases.alive(asked, now))
+
+
+def _fail(answer: "asyncio.Future[Any]", error: Exception) -> None:
+    answer.set_exception(error)
+    answer.exception()  # who was killed meanwhile will not look
 
 
 def _unless_done(answer: "asyncio.Future[Any]", settle: Callable[[], None]) -> None:

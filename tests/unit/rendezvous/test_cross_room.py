@@ -122,3 +122,19 @@ def test_so_is_its_failure(node: Node) -> None:
     assert node.posted == []
     node.happens(StoreFailed(ConnectionId("far"), seat=2))
     assert [type(letter) for _, letter in node.posted] == [Told, Unseated]
+
+
+def test_who_has_come_back_to_one_room_is_handed_over_to_no_other(node: Node) -> None:
+    """It had asked for a session of another room before, whose home is found only now."""
+    camera = node.camera(OWN, KEY)
+    camera.hears()
+    viewer, joined = node.session(OWN, camera)
+    viewer.hangs_up()
+    again = node.opens()
+    again.says(Resume(session=SESSION, secret=SECRET, room=VICTIM))
+    again.says(Resume(session=joined.session, secret=joined.secret, room=OWN))
+    again.hears()
+    node.posted.clear()
+    node.happens(RoomFound(VICTIM, Home(THERE, 5)))
+    assert node.posted == []
+    assert node.book.peers[again.id].away is None
