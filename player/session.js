@@ -12,6 +12,7 @@ import { RtpLeg } from './rtp.js';
 import * as wire from './wire.js';
 
 const MISSED_FOR = 3_000; // ms in `disconnected`, which short gaps of a radio network also cause
+const WORD_WITHIN = 300; // ms that the reason, which goes through the server, may come after the end
 const CANDIDATES = 64; // a session from each side (PROTOCOL.md §9)
 
 /** @type {RTCConfiguration} */
@@ -150,7 +151,7 @@ export class MediaSession {
     return {
       show: (feed) => this.#closed || this.listener.show(feed),
       incapable: () => this.#closed || this.listener.incapable(),
-      lost: (reason) => this.#lost(reason),
+      lost: (reason) => (reason === 'media_lost' ? this.#hungUp() : this.#lost(reason)),
     };
   }
 
@@ -199,8 +200,15 @@ export class MediaSession {
   #watchTransport() {
     const transport = this.#leg?.transport;
     transport?.addEventListener('statechange', () => {
-      if (transport.state === 'closed') this.#lost('media_lost');
+      if (transport.state === 'closed') this.#hungUp();
     });
+  }
+
+  /** Were the server told at once, it would forget the session before it hears why it is over. */
+  #hungUp() {
+    if (this.#closed) return;
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#lost('media_lost'), WORD_WITHIN);
   }
 
   /** @param {Loss} reason */

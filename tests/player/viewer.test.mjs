@@ -353,12 +353,29 @@ scene('whoever was connected before waits 7 s for a path, not 15', async (it, wo
   assert.deepEqual([it.state, it.reason], ['reconnecting', 'connect_timeout']);
 });
 
-scene('a camera that closes its transport is noticed without waiting', async (it, world) => {
-  await it.play();
+/** @param {any} world */
+function closesTransport(world) {
   const { transport } = world.peer.receivers[0];
   transport.state = 'closed';
   transport.dispatchEvent(new Event('statechange'));
-  assert.equal(it.state, 'reconnecting');
+}
+
+scene('a camera that closes its transport is noticed long before its silence', async (it, world) => {
+  await it.play();
+  closesTransport(world);
+  await world.pass(300);
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'media_lost']);
+});
+
+scene('a camera that closes its transport may say why a moment later', async (it, world) => {
+  await it.play();
+  closesTransport(world);
+  await world.pass(200);
+  assert.ok(!world.socket.said.includes('end'));
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  assert.deepEqual([it.state, it.reason], ['reconnecting', 'camera_stopped']);
+  await world.pass(300);
+  assert.equal(it.reason, 'camera_stopped');
 });
 
 scene('no path within 15 s: said so, and tried again more and more slowly', async (it, world) => {
