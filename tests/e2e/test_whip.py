@@ -56,7 +56,7 @@ async def test_a_camera_is_watched_through_janus(
             page_at(chromium, janus.origin) as page,
         ):
             await watched(page)
-            pictures = await probe.pictures(page, "video", seconds=20)
+            pictures = await probe.pictures(page, "video", seconds=8)
             sound = await probe.sound(page, "video")
             assert "Watch:" not in camera.terminal
     assert pictures.moves
