@@ -5,6 +5,7 @@ A namespace stands for a host. Programs in it see a hosts file of their own, whi
 """
 
 import asyncio
+import functools
 import os
 import re
 import shutil
@@ -38,10 +39,16 @@ def missing() -> str:
     return _refusal()
 
 
+@functools.cache
 def _refusal() -> str:
-    """Containers may lack the right, though their user is root."""
-    tried = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True)
-    return "the right to make network namespaces" if tried.returncode else ""
+    """Containers may lack the right, though their user is root, and a chroot cannot be left."""
+    name = f"{_PREFIX}-{os.getpid()}-trial"
+    commands = (("add", name), ("exec", name, "true"), ("del", name))
+    tried = [
+        subprocess.run(["ip", "netns", *c], check=False, capture_output=True) for c in commands
+    ]
+    told = " ".join(done.stderr.decode().strip() for done in tried if done.returncode)
+    return f"the right to make network namespaces ({told})" if told else ""
 
 
 async def ip(*words: str, batch: Sequence[str] = ()) -> None:
