@@ -22,7 +22,7 @@ demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
 
 # What mostly waits runs side by side; what shows 30 frames a second has the machine to itself.
 test: lint player ## everything that CI runs (the default)
-	$(BIN)/python -m pytest -n 4 -m "not alone"
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 lint: .venv/.test ## style, types, import contracts
@@ -40,7 +40,7 @@ player: .venv/.test ## types and unit tests of the page
 	node --test tests/player/
 
 unit integration: .venv/.test ## one level of the Python tests
-	$(BIN)/python -m pytest -n 4 tests/$@
+	$(BIN)/python -m pytest -n 4 --dist loadgroup tests/$@
 
 e2e: .venv/.test ## the tests that look at pictures
 	$(BIN)/python -m pytest tests/$@

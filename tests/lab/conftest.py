@@ -1,4 +1,4 @@
-"""The laboratory's tests run alone, with root; where that cannot be, each says what is missing."""
+"""The laboratory's tests share one and need root; where it cannot be, each says what is missing."""
 
 import functools
 from collections.abc import AsyncIterator
@@ -21,11 +21,11 @@ def _obstacle() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They need the machine to themselves, and namespaces."""
+    """They need namespaces, and one worker: they share a laboratory."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker("alone")
+            item.add_marker(pytest.mark.xdist_group("laboratory"))
             if _obstacle():
                 item.add_marker(pytest.mark.skip(reason=_obstacle()))
 
