@@ -5,9 +5,8 @@ from typing import Final
 
 from aiortc.rtp import RtcpReceiverInfo
 
-_WINDOW_SECONDS: Final = (
-    1.0  # reports come with every NACK: what they say of single packets is noise
-)
+# Reports come with every NACK: what they say of single packets is noise.
+_WINDOW_SECONDS: Final = 1.0
 _MOST_REMEMBERED: Final = 32  # sender reports: half a minute of them
 
 
