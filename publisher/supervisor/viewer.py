@@ -1,11 +1,11 @@
 """One viewer's session at the camera: a leg, a mailbox, and one task that does one thing at a time.
 
-aiortc must not be entered twice, so the task takes messages, changes of the connection and the
-ticking clock from one mailbox, in order.
+aiortc must not be entered twice, so the task takes messages and changes of the connection from one
+mailbox, in order. Time is told from outside: with a clock for each viewer a camera of many would
+wake at every moment.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -35,7 +35,7 @@ SILENCE_SECONDS = 8.0
 # its own, and then closes it. For so long it is let run; and so long it may be silent meanwhile.
 REPLACED_SECONDS = 5.0
 REPLACED_SILENCE_SECONDS = 1.5
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.5  # from one look at the clock to the next
 MAILBOX_ITEMS = 256
 
 OnCandidate: TypeAlias = Callable[[IceCandidate | None], None]
@@ -139,18 +139,11 @@ class Viewer:
         """The session's life; returns why it ended."""
         try:
             while self._reason is None:
-                item = await self._next()
-                if item is not None:
-                    await self._handle(item)
-                self._check()
+                await self._handle(await self._mailbox.get())
+                self.check()
         finally:
             await self._leg.close()
         return self._reason
-
-    async def _next(self) -> Item | None:
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._mailbox.get(), TICK_SECONDS)
-        return None
 
     async def _handle(self, item: Item) -> None:
         match item:
@@ -176,6 +169,8 @@ class Viewer:
         except PublisherError as error:
             self.end(EndReason.OFFER_REFUSED, str(error))
             return
+        if self._reason is not None:
+            return
         self._send(Answer(session=self.session, sdp=answer))
         if not self._trickles:  # all are in the answer
             self._trickle(None)
@@ -184,7 +179,8 @@ class Viewer:
         if self._reason is None:
             self._send(Candidate(session=self.session, candidate=candidate))
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Ends the session if its time is over; to be called every ``TICK_SECONDS``."""
         if self._reason is not None:
             return
         if self._replaced is not None:
@@ -200,7 +196,7 @@ class Viewer:
     def _check_replaced(self, seconds: float) -> None:
         silent = min(seconds, self._leg.silence) > REPLACED_SILENCE_SECONDS
         if silent or not self._connected or seconds > REPLACED_SECONDS:
-            self._reason = EndReason.REPLACED
+            self.end(EndReason.REPLACED)
 
     def _suspect(self, suspicious: bool) -> None:  # noqa: FBT001
         if suspicious and not self._suspected:

@@ -15,7 +15,7 @@ from publisher.media.format import Format
 from publisher.media.tracks import Tracks, tracks_of
 from publisher.rtc import sdp
 from publisher.rtc.refusals import OfferRefusedError
-from publisher.supervisor.viewer import Leg, OnCandidate, Viewer
+from publisher.supervisor.viewer import TICK_SECONDS, Leg, OnCandidate, Viewer
 from rendezvous.wire.messages import (
     Candidate,
     End,
@@ -61,6 +61,7 @@ class Viewers:
         self._viewers: dict[str, Viewer] = {}
         self._unsaid: deque[tuple[Session, End]] = deque(maxlen=MOST_UNSAID)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clock: asyncio.TimerHandle | None = None  # ticks while there are sessions
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -89,6 +90,17 @@ class Viewers:
         task = asyncio.create_task(self._run(viewer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._wind()
+
+    def _wind(self) -> None:
+        if self._viewers and self._clock is None:
+            self._clock = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self._clock = None
+        for viewer in self._viewers.values():
+            viewer.check()
+        self._wind()
 
     @property
     def _full(self) -> bool:
