@@ -13,7 +13,16 @@ from aioice.turn import TurnClientMixin, TurnClientTcpProtocol, TurnTransport
 from aiortc import RTCRtpSender
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
-from aiortc.rtp import HeaderExtensionsMap, RtpPacket, wrap_rtx
+from aiortc.rtp import (
+    HeaderExtensionsMap,
+    RtcpPacket,
+    RtcpSdesPacket,
+    RtcpSenderInfo,
+    RtcpSourceInfo,
+    RtcpSrPacket,
+    RtpPacket,
+    wrap_rtx,
+)
 from pylibsrtp import Policy, Session
 
 from publisher.media.rtp import Burst
@@ -35,10 +44,11 @@ _PARAMETERS: Final = Parameters(
     repair_ssrc=0x9ABCDEF0,
     repair_payload_type=100,
     repair_sequence=7,
+    cname="camera",
 )
 _SENDER: Final = (
     "rtp_started", "rtp_exited", "rtp_header_extensions_map", "mid", "rtx_payload_type",
-    "rtp_timestamp", "packet_count", "octet_count", "ntp_timestamp",
+    "packet_count", "octet_count", "ntp_timestamp", "rtcp_started", "rtcp_exited", "cname",
 )  # fmt: skip
 
 
@@ -90,10 +100,12 @@ def _check_profile(profile: int, key: bytes, tag: int) -> None:
     extensions = _negotiated()
     srtp = _session(profile, key, Policy.SSRC_ANY_OUTBOUND)
     stream = RtpStream(wire, srtp, tag, Extensions(extensions, "0"), _PARAMETERS)
+    receiver = _session(profile, key, Policy.SSRC_ANY_INBOUND)
+    stream.reports.due = 0.0
     stream.send(Burst(_PAYLOADS, stream.head, tag, last=True), stream.use(123_456))
+    _check_report(receiver.unprotect_rtcp(wire.packets.pop()))
     stream.resend([0])
     _check_refusal(wire, srtp, tag)
-    receiver = _session(profile, key, Policy.SSRC_ANY_INBOUND)
     got = [RtpPacket.parse(receiver.unprotect(packet), extensions) for packet in wire.packets]
     stock = [_stock(index) for index in range(len(_PAYLOADS))]
     repair = wrap_rtx(stock[1], payload_type=100, sequence_number=7, ssrc=_PARAMETERS.repair_ssrc)
@@ -101,6 +113,23 @@ def _check_profile(profile: int, key: bytes, tag: int) -> None:
         theirs.extensions.abs_send_time = ours.extensions.abs_send_time
         if ours.serialize(extensions) != theirs.serialize(extensions):
             raise SelfTestError(f"{ours} is not {theirs}")
+
+
+def _check_report(report: bytes) -> None:
+    match RtcpPacket.parse(report):
+        case [RtcpSrPacket() as sent, RtcpSdesPacket(chunks=[source])]:
+            seen = sent.ssrc, sent.sender_info, source
+        case other:
+            raise SelfTestError(f"{other} is no sender report")
+    stock = RtcpSenderInfo(
+        ntp_timestamp=sent.sender_info.ntp_timestamp,
+        rtp_timestamp=_stock(0).timestamp,
+        packet_count=len(_PAYLOADS),
+        octet_count=sum(map(len, _PAYLOADS)),
+    )
+    name = RtcpSourceInfo(ssrc=_PARAMETERS.ssrc, items=[(1, _PARAMETERS.cname.encode())])
+    if seen != (_PARAMETERS.ssrc, stock, name):
+        raise SelfTestError(f"{seen} is not what was sent")
 
 
 def _check_refusal(wire: _Wire, srtp: Session, tag: int) -> None:

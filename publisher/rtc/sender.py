@@ -5,6 +5,7 @@ pulling tracks, packet by packet, as it always does.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -19,6 +20,7 @@ from aiortc.rtp import (
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     AnyRtcpPacket,
+    RtcpByePacket,
     RtcpPsfbPacket,
     RtcpRrPacket,
     RtcpRtpfbPacket,
@@ -27,18 +29,12 @@ from aiortc.rtp import (
 )
 
 from publisher.rtc.path import Path
+from publisher.rtc.reports import ntp_time
 from publisher.rtc.stream import Extensions, Parameters, RtpStream
 
 logger = logging.getLogger(__name__)
 
-_NTP_EPOCH: Final = 2_208_988_800  # seconds from 1900 to 1970, RFC 868
-# One offset for the life of the process: when the wall clock is set meanwhile, the sender reports
-# of sound and picture must not disagree.
-_WALL_OFFSET: Final = time.time() - time.monotonic()
 PLAYOUT_DELAY: Final = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-# Receivers answer with the middle 32 bits of a report's time. Two of one picture must differ in it,
-# for who waits for the answer; a millisecond at the most.
-_ALIKE: Final = 64
 TAG_BYTES: Final = {  # of SRTP: RFC 7714 §13.2, RFC 3711 §5.2
     b"SRTP_AEAD_AES_256_GCM": 16,
     b"SRTP_AEAD_AES_128_GCM": 16,
@@ -47,11 +43,7 @@ TAG_BYTES: Final = {  # of SRTP: RFC 7714 §13.2, RFC 3711 §5.2
 
 
 class CameraSender(RTCRtpSender):
-    """A sender whose reports carry the camera's clock, and that listens to its receiver.
-
-    Stock senders report the moment of sending, so that a late picture is shown in step with a
-    sound that was not late.
-    """
+    """A sender whose reports carry the camera's clock, and that listens to its receiver."""
 
     on_heard: Callable[[], None]
     on_picture_lost: Callable[[], None]
@@ -59,8 +51,6 @@ class CameraSender(RTCRtpSender):
     nacks: int
     estimate: int | None
     """What the receiver thinks that the path carries, bit/s (REMB); None: it has not said."""
-    reports: int
-    """Sent by us."""
 
     @classmethod
     def adopt(
@@ -74,7 +64,7 @@ class CameraSender(RTCRtpSender):
         assert isinstance(sender, cls)  # noqa: S101  # tells the type checker
         sender.on_heard = on_heard
         sender.on_picture_lost = on_picture_lost
-        sender.plis = sender.nacks = sender.reports = 0
+        sender.plis = sender.nacks = 0
         sender.estimate = None
         return sender
 
@@ -89,8 +79,7 @@ class CameraSender(RTCRtpSender):
         pts = self.sent_pts
         if pts is None:
             return 0  # "no wall clock" (RFC 3550 §6.4.1), as there is no RTP time to go with it
-        ntp = int((pts / 1_000_000 + _WALL_OFFSET + _NTP_EPOCH) * (1 << 32))
-        return ntp + (self.reports % _ALIKE << 16)
+        return ntp_time(pts, 0)
 
     @_RTCRtpSender__ntp_timestamp.setter
     def _RTCRtpSender__ntp_timestamp(self, value: int) -> None:  # noqa: N802
@@ -152,6 +141,15 @@ class DirectSender(CameraSender):
             self.track.stop()
             names._RTCRtpSender__rtp_exited.set()  # noqa: SLF001
 
+    async def _run_rtcp(self) -> None:
+        """Only says farewell (RFC 3550 §6.6): the stream reports by itself."""
+        names: Any = self
+        names._RTCRtpSender__rtcp_started.set()  # noqa: SLF001
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Future()  # until stop() cancels it
+        await self._send_rtcp([RtcpByePacket(sources=[self._ssrc])])
+        names._RTCRtpSender__rtcp_exited.set()  # noqa: SLF001
+
     def _open_stream(self, codec: RTCRtpCodecParameters) -> RtpStream:
         dtls: Any = self.transport
         names: Any = self
@@ -170,6 +168,7 @@ class DirectSender(CameraSender):
             repair_ssrc=self._rtx_ssrc,
             repair_payload_type=names._RTCRtpSender__rtx_payload_type,  # noqa: SLF001
             repair_sequence=secrets.randbits(15),
+            cname=names._RTCRtpSender__cname or "",  # noqa: SLF001
         )
         path = self.path_over(dtls.transport._connection)  # noqa: SLF001
         tag = TAG_BYTES[dtls._ssl.get_selected_srtp_profile()]  # noqa: SLF001
@@ -187,27 +186,11 @@ class DirectSender(CameraSender):
                     self.stream.reception.heard(report, time.monotonic())
         await super()._handle_rtcp_packet(packet)
 
-    async def _send_rtcp(self, packets: list[AnyRtcpPacket]) -> None:
-        for packet in packets:
-            if self.stream and isinstance(packet, RtcpSrPacket):
-                self.reports += 1
-                self.stream.reception.sent(packet.sender_info.ntp_timestamp, time.monotonic())
-        await super()._send_rtcp(packets)
-
     async def _repair(self, packet: RtcpRtpfbPacket) -> None:
         if self.stream:
             self.stream.resend(packet.lost)
 
-    # What sender reports and statistics say; aiortc's own counters stay at zero.
-
-    @property
-    def sent_pts(self) -> int | None:
-        """The time of the unit that was sent last, in microseconds."""
-        return self.stream.sent_pts if self.stream else None
-
-    @property
-    def _RTCRtpSender__rtp_timestamp(self) -> int:  # noqa: N802
-        return self.stream.report_timestamp if self.stream else 0
+    # What statistics say; aiortc's own counters stay at zero.
 
     @property
     def _RTCRtpSender__packet_count(self) -> int:  # noqa: N802

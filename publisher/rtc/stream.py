@@ -21,6 +21,7 @@ from publisher.media.rtp import BURST_BYTES, Burst
 from publisher.rtc.history import History, RepairBudget, Repeats, Sent
 from publisher.rtc.path import Path
 from publisher.rtc.reception import Reception
+from publisher.rtc.reports import Reports
 
 MOST_NAMED: Final = 1024  # packets that one NACK may name: more than an IDR has
 REPEATABLE: Final = 1000  # packets: aiortc's window is 1024, and libsrtp refuses what is older
@@ -110,6 +111,7 @@ class Parameters:
     repair_ssrc: int = 0
     repair_payload_type: int | None = None  # None: lost packets are repeated as they were
     repair_sequence: int = 0
+    cname: str = ""
 
 
 class Outcome(Enum):
@@ -144,9 +146,10 @@ class RtpStream:
         self._rest: tuple[memoryview, Sent]
         self.head = self._header.size
         self.tag = tag
-        self.sent_pts: int | None = None
+        self._pts = 0  # of the unit that was sent last
         self.estimate: int | None = None  # what the receiver thinks that the path carries, bit/s
         self.reception = Reception()
+        self.reports = Reports(parameters.ssrc, parameters.cname, time.monotonic())
         self.packets = 0
         self.octets = 0  # of payload
         self.repaired = 0
@@ -159,18 +162,15 @@ class RtpStream:
         Pictures of a GOP that is sent once more are so packed between the last picture and the
         next one: a receiver takes no timestamp that it has had.
         """
-        ticks = pts * self._parameters.clock_rate // SECOND
+        ticks = self._ticks_of(pts)
         if self._last_ticks is not None and ticks <= self._last_ticks:
             ticks = self._last_ticks + 1
         self._last_ticks = ticks
-        self.sent_pts = pts
+        self._pts = pts
         return (self._parameters.origin + ticks) & 0xFFFFFFFF
 
-    @property
-    def report_timestamp(self) -> int:
-        """What ``sent_pts`` is in RTP's time, whatever it was packed to."""
-        ticks = (self.sent_pts or 0) * self._parameters.clock_rate // SECOND
-        return (self._parameters.origin + ticks) & 0xFFFFFFFF
+    def _ticks_of(self, pts: int) -> int:
+        return pts * self._parameters.clock_rate // SECOND
 
     def send(self, burst: Burst, timestamp: int) -> Outcome:
         """Sends all packets of the burst; what is left of the one before is given up."""
@@ -181,13 +181,16 @@ class RtpStream:
         if not self._protect(burst, first, timestamp, self._extensions.at(now)):
             self.unencrypted += 1
             return Outcome.LOST
-        return self._pass_on(
-            self._work.buffer[: len(burst.data)], Sent(first, timestamp, now, burst)
-        )
+        packets = self._work.buffer[: len(burst.data)]
+        outcome = self._pass_on(packets, Sent(first, timestamp, now, burst))
+        self._report()
+        return outcome
 
     def go_on(self) -> Outcome:
         """Sends what the path did not take of the burst that was sent last."""
-        return self._pass_on(*self._rest)
+        outcome = self._pass_on(*self._rest)
+        self._report()
+        return outcome
 
     def _pass_on(self, packets: memoryview, sent: Sent) -> Outcome:
         burst = sent.burst
@@ -222,6 +225,28 @@ class RtpStream:
                 return False  # and the packet still lies there in clear
             sequence = (sequence + 1) & 0xFFFF
         return True
+
+    def _report(self) -> None:
+        """Sends what is due of reports, behind what it reports of."""
+        now = time.monotonic()
+        if now < self.reports.due:
+            return
+        # The picture's own time, whatever it was packed to.
+        timestamp = (self._parameters.origin + self._ticks_of(self._pts)) & 0xFFFFFFFF
+        ntp, packet = self.reports.make(self._pts, timestamp, self.packets, self.octets)
+        if self._send_one(packet, _lib.srtp_protect_rtcp):
+            self.reports.sent(now)
+            self.reception.sent(ntp, now)
+
+    def _send_one(self, packet: bytes, protect: Any) -> bool:
+        work = self._work
+        work.buffer[: len(packet)] = packet
+        work.length[0] = len(packet)
+        if protect(self._context, work.memory, work.length):
+            self.unencrypted += 1
+            return False
+        size: int = work.length[0]
+        return self._path.send(work.buffer[:size], size) == size
 
     # ── retransmission ───────────────────────────────────────────────────────────────────────
 
@@ -268,14 +293,7 @@ class RtpStream:
         marker = sent.burst.packets[index].marker
         again = self._rtx_header if self._rtx else self._same_header
         packet = again(sequence, marker, sent, now) + sent.burst.payload(index)
-        work = self._work
-        work.buffer[: len(packet)] = packet
-        work.length[0] = len(packet)
-        if _lib.srtp_protect(self._context, work.memory, work.length):
-            self.unencrypted += 1
-            return False
-        size: int = work.length[0]
-        return self._path.send(work.buffer[:size], size) == size
+        return self._send_one(packet, _lib.srtp_protect)
 
     def _same_header(self, sequence: int, marker: int, sent: Sent, _now: float) -> bytes:
         """As it was, to the bit: another packet under the same nonce would betray the cipher's key.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import h264
-from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket, RtcpSenderInfo, RtcpSrPacket
+from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket
 
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
@@ -290,16 +290,13 @@ async def test_sound_goes_beside_the_picture() -> None:
         await until(lambda: receiver.sounds == 3)
 
 
-async def test_reports_say_when_the_last_picture_was_made_and_how_much_was_sent() -> None:
+async def test_statistics_say_how_much_was_sent() -> None:
     camera = Camera()
     camera.publish(2)
     async with watched(camera) as (leg, receiver):
         await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
-        assert receiver.video
         sender: Any = leg.peer._senders.all[0]
         assert isinstance(sender, DirectSender)
-        assert sender.sent_pts == camera.sent[-1].pts
-        assert sender._RTCRtpSender__rtp_timestamp == receiver.video.timestamps[-1]
         (report,) = [r for r in (await sender.getStats()).values() if r.type == "outbound-rtp"]
         assert report.packetsSent == receiver.received
         assert report.bytesSent == sum(map(len, receiver.payloads.values()))
@@ -322,15 +319,12 @@ async def test_answers_to_reports_tell_how_the_stream_arrives() -> None:
         await until(lambda: receiver.video)
         sender: Any = leg.peer._senders.all[0]
         reception = sender.stream.reception
-        before = sender._RTCRtpSender__ntp_timestamp
-        counts = RtcpSenderInfo(
-            ntp_timestamp=before, rtp_timestamp=0, packet_count=1, octet_count=1
-        )
-        await sender._send_rtcp([RtcpSrPacket(ssrc=sender._ssrc, sender_info=counts)])
-        assert (sender._RTCRtpSender__ntp_timestamp - before) >> 16 == 1  # though of one picture
+        sender.stream.reports.due = 0.0
+        camera.publish(1)
+        (moment,) = reception._sent
         heard = reception.reports
         for ssrc in (1, sender._ssrc):
-            report = RtcpReceiverInfo(ssrc, 0, 0, 7, 0, before >> 16 & 0xFFFFFFFF, 0)
+            report = RtcpReceiverInfo(ssrc, 0, 0, 7, 0, moment, 0)
             await sender._handle_rtcp_packet(RtcpRrPacket(ssrc=1, reports=[report]))
         assert reception.reports == heard + 1
         assert 0 <= reception.round_trip < 5

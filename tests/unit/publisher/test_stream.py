@@ -11,7 +11,10 @@ from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParam
 from aiortc.rtp import (
     RTCP_RTPFB_NACK,
     HeaderExtensionsMap,
+    RtcpPacket,
     RtcpRtpfbPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
     RtpPacket,
     unpack_header_extensions,
 )
@@ -67,6 +70,12 @@ class Rig:
     def send(self, *payloads: bytes, pts: int = 0) -> Outcome:
         burst = Burst(list(payloads), self.stream.head, TAG, last=True)
         return self.stream.send(burst, self.stream.use(pts))
+
+    def report(self, packet: bytes) -> RtcpSenderInfo:
+        """What a sender report says."""
+        report = RtcpPacket.parse(self._inbound.unprotect_rtcp(packet))[0]
+        assert isinstance(report, RtcpSrPacket)
+        return report.sender_info
 
     def received(self) -> list[RtpPacket]:
         """What has come since the last time."""
@@ -311,9 +320,40 @@ def test_pictures_that_are_sent_once_more_are_packed_between_the_last_and_the_ne
     rig = Rig()
     times = [rig.stream.use(pts) for pts in (0, 33_333, 0, 33_333, 66_666)]
     assert times == [7, 7 + 2999, 7 + 3000, 7 + 3001, 7 + 5999]
-    assert rig.stream.report_timestamp == 7 + 5999
-    rig.stream.use(0)
-    assert rig.stream.report_timestamp == 7  # of the picture, whatever it was packed to
+
+
+def test_a_report_leaves_behind_its_picture_when_it_is_due() -> None:
+    rig = Rig()
+    rig.send(b"ab", pts=66_666)
+    assert len(rig.received()) == 1  # it is not due yet
+    rig.stream.reports.due = 0.0
+    rig.send(b"cde", pts=33_333)
+    report = rig.wire.packets[1]
+    sent = rig.report(report)
+    assert (sent.rtp_timestamp, sent.packet_count, sent.octet_count) == (7 + 2999, 2, 5)
+    rig.wire.packets.clear()
+    rig.send(b"ef")
+    assert len(rig.wire.packets) == 1
+
+
+def test_a_report_that_the_path_does_not_take_is_made_anew_with_the_next_picture() -> None:
+    rig = Rig()
+    rig.stream.reports.due = 0.0
+    rig.wire.gone = True
+    rig.send(b"ab")
+    rig.wire.gone = False
+    rig.send(b"cd")
+    assert len(rig.wire.packets) == 2
+
+
+def test_reports_of_one_picture_differ_for_who_waits_for_their_answers() -> None:
+    rig = Rig()
+    times = []
+    for _ in range(2):
+        rig.stream.reports.due = 0.0
+        rig.send(b"ab", pts=1)
+        times.append(rig.report(rig.wire.packets.pop()).ntp_timestamp)
+    assert (times[1] - times[0]) >> 16 == 1
 
 
 # ── the test before all ──────────────────────────────────────────────────────────────────────
