@@ -15,8 +15,10 @@ const GIVE_UP_AFTER = 10_000; // ms of silence
  *   welcomed: (line: Line) => void,
  *   message: (line: Line, message: wire.ServerMessage) => void,
  *   lost: (line: Line, wasWelcome: boolean) => void,
+ *   opened?: (line: Line) => void,
  *   heard?: (line: Line) => void,
- * }} Listener `heard`: the server has said something, whatever it was.
+ * }} Listener `opened`: somebody is there, and has yet to greet us; `heard`: the server has said
+ * something, whatever it was.
  */
 
 export class Line {
@@ -25,9 +27,10 @@ export class Line {
    * @type {wire.Welcome | null} */
   welcome = null;
   #heard = Date.now();
+  /** Until the welcome. @type {ReturnType<typeof setTimeout> | undefined} */
+  #deadline;
+  /** From then on. @type {ReturnType<typeof setInterval> | undefined} */
   #watch;
-  /** Milliseconds of silence that are borne before there is a welcome. */
-  #patience;
 
   /**
    * @param {string} url ws:// or wss://; throws what WebSocket throws
@@ -36,12 +39,11 @@ export class Line {
    */
   constructor(url, listener, openWithin = WELCOME_WITHIN) {
     this.listener = listener;
-    this.#patience = openWithin;
     const socket = (this.#socket = new WebSocket(url));
     socket.onopen = () => this.#opened();
     socket.onmessage = ({ data }) => this.#received(data);
     socket.onclose = () => this.#lost();
-    this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
+    this.#within(openWithin);
   }
 
   /** Milliseconds since the server was heard, or dialled. */
@@ -57,6 +59,7 @@ export class Line {
 
   /** Idempotent; nothing is heard of it afterwards. */
   close() {
+    clearTimeout(this.#deadline);
     clearInterval(this.#watch);
     this.welcome = null;
     const socket = this.#socket;
@@ -66,8 +69,15 @@ export class Line {
 
   #opened() {
     this.#heard = Date.now();
-    this.#patience = WELCOME_WITHIN;
+    this.#within(WELCOME_WITHIN);
     this.#socket.send(JSON.stringify(wire.hello()));
+    this.listener.opened?.(this);
+  }
+
+  /** @param {number} milliseconds */
+  #within(milliseconds) {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#lost(), milliseconds);
   }
 
   /** @param {unknown} data */
@@ -76,15 +86,23 @@ export class Line {
     this.listener.heard?.(this);
     const message = wire.parse(data);
     if (message?.type === 'welcome') {
-      this.welcome = message;
+      this.#greeted(message);
       this.listener.welcomed(this);
     } else if (message?.type === 'ping') this.send(wire.pong());
     else if (message && message.type !== 'pong') this.listener.message(this, message);
   }
 
+  /** @param {wire.Welcome} welcome */
+  #greeted(welcome) {
+    clearTimeout(this.#deadline);
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => this.#listen(), ASK_AFTER / 2);
+    this.welcome = welcome;
+  }
+
   /** A socket may die without a word, a server may stop to answer: silence tells. */
   #listen() {
-    if (this.silence >= (this.welcome ? GIVE_UP_AFTER : this.#patience)) this.#lost();
+    if (this.silence >= GIVE_UP_AFTER) this.#lost();
     else if (this.silence >= ASK_AFTER) this.send(wire.ping());
   }
 

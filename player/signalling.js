@@ -8,16 +8,13 @@
  */
 
 import { Backoff } from './backoff.js';
+import { Dialler } from './dialler.js';
 import { Line } from './line.js';
-import { Lookout } from './lookout.js';
 import * as wire from './wire.js';
 
 const FIRST_PAUSE = 300; // ms
-const LONGEST_PAUSE = 30_000; // ms; attempts that fail make browsers slow, and the lookout is not
-const LONGEST_BLIND_PAUSE = 5_000; // ms, where nothing but attempts can find the server
-const BLIND_WITHIN = 5_000; // ms to open one there: each attempt begins with a packet that may get through
+const LONGEST_PAUSE = 5_000; // ms, between attempts to move: this server goes
 const ANSWER_WITHIN = 500; // ms, of a server that is doubted; then another way to it is tried, too
-const STALE_AFTER = 1_500; // ms, of an attempt when the server turns out to be there
 /** Answers of a server that takes us, and what one says that does not. */
 const TAKEN = new Set(['joined', 'waiting', 'resumed']);
 const NOT_TAKEN = new Set(['error', 'goaway']);
@@ -32,23 +29,28 @@ const NOT_TAKEN = new Set(['error', 'goaway']);
  */
 
 export class Signalling {
-  /** The one that messages go to. @type {Line | null} */
+  /** The one that messages go to; it was greeted. @type {Line | null} */
   #line = null;
   /** One that will take its place. @type {Line | null} */
   #next = null;
   /** The one whose place it took, until its server has taken us. @type {Line | null} */
   #former = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #dialling;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #moving;
   /** The pause that a goaway asked for, in milliseconds. @type {number | null} */
   #after = null;
   #doubting = false;
-  /** Whether a connection is wanted, and no server has asked us to wait before the next one. */
-  #eager = false;
+  /** Finds the server, as long as there is no line. */
+  #dialler;
+  /** Between attempts to move. */
   #backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE);
-  #lookout;
+  /** @type {import('./line.js').Listener} */
+  #ofLines = {
+    welcomed: (line) => this.#greeted(line),
+    message: (line, message) => this.#told(line, message),
+    lost: (line) => this.#gone(line),
+    heard: (line) => this.#doubting && line === this.#line && this.stay(),
+  };
 
   /**
    * @param {string} url ws:// or wss://
@@ -57,7 +59,11 @@ export class Signalling {
   constructor(url, listener) {
     this.url = url;
     this.listener = listener;
-    this.#lookout = new Lookout(url, () => this.#isBack());
+    this.#dialler = new Dialler(url, {
+      greeted: (line) => this.#found(line),
+      message: (message) => this.listener.message(message),
+      failed: () => this.listener.lost(false),
+    });
   }
 
   /** What the server said to this connection; null as long as there is none to speak on. */
@@ -67,16 +73,12 @@ export class Signalling {
 
   /** Connects now, unless a connection is there or on its way. */
   dial() {
-    if (this.#line) return;
-    clearTimeout(this.#dialling);
-    this.#eager = true;
-    this.#line = this.#open();
-    this.#lookout.start();
+    if (!this.#line) this.#dialler.dial();
   }
 
   /** Something suggests that the server cannot be reached like that any more: it is asked. */
   doubt() {
-    if (!this.#line?.welcome) return this.#isBack();
+    if (!this.#line) return this.#dialler.hurry();
     if (this.#doubting || this.#former) return;
     this.stay();
     this.#doubting = true;
@@ -87,15 +89,12 @@ export class Signalling {
   /** Leaves this connection for a new one after a pause. @param {number} pause milliseconds */
   redial(pause) {
     this.#drop();
-    this.#eager = false;
-    this.#dialIn(pause);
+    this.#dialler.dialLater(pause);
   }
 
   /** Idempotent; nothing is heard of the connection afterwards. */
   hangUp() {
-    clearTimeout(this.#dialling);
-    this.#eager = false;
-    this.#lookout.stop();
+    this.#dialler.stop();
     this.#drop();
   }
 
@@ -119,24 +118,18 @@ export class Signalling {
     this.#doubting = false;
   }
 
-  #open() {
-    /** @type {import('./line.js').Listener} */
-    const listener = {
-      welcomed: (line) => this.#greeted(line),
-      message: (line, message) => this.#told(line, message),
-      lost: (line, wasWelcome) => this.#gone(line, wasWelcome),
-      heard: (line) => this.#doubting && line === this.#line && this.stay(),
-    };
-    return new Line(this.url, listener, this.#lookout.blind ? BLIND_WITHIN : undefined);
+  /** @param {Line} line */
+  #found(line) {
+    line.listener = this.#ofLines;
+    this.#line = line;
+    this.#backoff.reset();
+    this.listener.welcomed();
   }
 
-  /** @param {Line} line */
+  /** @param {Line} line that takes the place of another */
   #greeted(line) {
-    this.#lookout.stop();
-    if (line !== this.#next) this.#backoff.reset();
-    else if (this.#doubting) this.#replace(line);
-    else [this.#former, this.#line, this.#next] = [this.#line, line, null];
-    if (this.#former) this.#after = null;
+    if (this.#doubting) this.#replace(line);
+    else [this.#former, this.#line, this.#next, this.#after] = [this.#line, line, null, null];
     this.listener.welcomed();
   }
 
@@ -173,55 +166,32 @@ export class Signalling {
     this.#moveLater();
   }
 
-  /** @param {Line} line @param {boolean} wasWelcome */
-  #gone(line, wasWelcome) {
+  /** @param {Line} line */
+  #gone(line) {
     if (line === this.#former) this.#former = null;
     else if (line === this.#next) this.#moveLater();
     else if (this.#former) this.#goBack();
-    else this.#lost(wasWelcome);
+    else this.#lost();
   }
 
-  /** @param {boolean} wasWelcome */
-  #lost(wasWelcome) {
-    const [next, lasted] = [this.#next, this.#line?.silence ?? 0];
-    this.#next = null;
+  #lost() {
+    const [next, after] = [this.#next, this.#after];
+    [this.#next, this.#after] = [null, null];
     this.#drop();
-    if (next) this.#line = next; // it is on its way already
-    else if (this.#after === null) this.#dialIn(this.#pause(lasted));
-    else this.redial(jittered(this.#after));
-    this.#after = null;
-    if (this.#eager) this.#lookout.start();
-    this.listener.lost(wasWelcome);
-  }
-
-  /**
-   * Milliseconds to the next attempt, if the lookout does not find the server before.
-   *
-   * @param {number} lasted milliseconds: an attempt that nobody answered was a pause for the server
-   */
-  #pause(lasted) {
-    const { blind } = this.#lookout;
-    this.#backoff.most = blind ? LONGEST_BLIND_PAUSE : LONGEST_PAUSE;
-    return Math.max(FIRST_PAUSE, this.#backoff.next() - (blind ? lasted : 0));
-  }
-
-  /** The server is there, or may be: no pause is sat out, and no attempt that began without it. */
-  #isBack() {
-    const fresh = this.#line && (this.#line.welcome || this.#line.silence < STALE_AFTER);
-    if (fresh || !this.#eager) return;
-    this.#line?.close();
-    this.#line = null;
-    this.dial();
+    if (next) this.#dialler.adopt(next);
+    else if (after === null) this.#dialler.dialSoon();
+    else this.#dialler.dialLater(jittered(after));
+    this.listener.lost(true);
   }
 
   #moveLater() {
     this.#next = null;
-    this.#moveIn(Math.min(this.#backoff.next(), LONGEST_BLIND_PAUSE));
+    this.#moveIn(this.#backoff.next());
   }
 
   /** @param {number} pause milliseconds */
   #moveIn(pause) {
-    this.#moving = setTimeout(() => (this.#next = this.#open()), pause);
+    this.#moving = setTimeout(() => (this.#next = new Line(this.url, this.#ofLines)), pause);
   }
 
   #drop() {
@@ -229,12 +199,6 @@ export class Signalling {
     this.#former?.close();
     this.#line?.close();
     this.#former = this.#line = null;
-  }
-
-  /** @param {number} pause milliseconds */
-  #dialIn(pause) {
-    clearTimeout(this.#dialling);
-    this.#dialling = setTimeout(() => this.dial(), pause);
   }
 }
 

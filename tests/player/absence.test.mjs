@@ -8,7 +8,7 @@ import { Outage } from './support/outage.mjs';
 const VIEWER_S = ['viewer', 'media'];
 const CAMERA_S = ['camera', 'media'];
 
-/** Milliseconds to the picture and setbacks after it, each as rarely worse; at several phases. */
+/** The most milliseconds to the picture, and all setbacks after it; at several phases. */
 async function outages(phases, happens) {
   const all = [];
   for (let phase = 0; phase < phases; phase += 1) {
@@ -20,30 +20,30 @@ async function outages(phases, happens) {
       outage.end();
     }
   }
-  const took = all.map((outage) => outage.took).sort((a, b) => a - b);
-  return { p95: took[Math.ceil(0.95 * phases) - 1], setbacks: all.map((outage) => outage.setbacks) };
+  const worst = Math.max(...all.map((outage) => outage.took));
+  return { worst, setbacks: all.map((outage) => outage.setbacks) };
 }
 
 /** @param {import('./support/outage.mjs').Way[]} ways */
 const away = (ways, seconds, phases) =>
   outages(phases, (outage, phase) => outage.lasts(ways, 1_000 * seconds + phase));
 
-// After so many attempts in vain Chromium delays each by 1 to 5 s (see ARCHITECTURE.md).
-const LONG = { camera: 5, viewer: 5 + 5 }; // s
+const WITHIN = 5_000; // ms
+const SOCKETS = 6; // that may be under way at once
 
-for (const [ways, whose, long] of [[VIEWER_S, 'viewer’s', LONG.viewer], [CAMERA_S, 'camera’s', LONG.camera]]) {
-  for (const [seconds, phases, within] of [[1, 12, 5], [2, 12, 5], [5, 12, 5], [30, 8, 5], [600, 6, long]]) {
-    test(`the ${whose} network is gone for ${seconds} s: the picture is back within ${within} s, and stays`, async () => {
-      const { p95, setbacks } = await away(ways, seconds, phases);
-      assert.ok(p95 <= 1_000 * within, `${p95} ms`);
+for (const [ways, whose] of [[VIEWER_S, 'viewer’s'], [CAMERA_S, 'camera’s']]) {
+  for (const [seconds, phases] of [[1, 12], [2, 12], [5, 12], [30, 8], [120, 8], [600, 12]]) {
+    test(`the ${whose} network is gone for ${seconds} s: the picture is back within 5 s, and stays`, async () => {
+      const { worst, setbacks } = await away(ways, seconds, phases);
+      assert.ok(worst <= WITHIN, `${worst} ms`);
       assert.deepEqual(setbacks.filter(Boolean), []);
     });
   }
 }
 
 test('media alone is gone for 30 s, as behind a firewall that wakes up: within 5 s', async () => {
-  const { p95 } = await away(['media'], 30, 12);
-  assert.ok(p95 <= 5_000, `${p95} ms`);
+  const { worst } = await away(['media'], 30, 12);
+  assert.ok(worst <= WITHIN, `${worst} ms`);
 });
 
 test('signalling alone is gone for ten minutes: nobody notices', async () => {
@@ -60,8 +60,8 @@ test('signalling alone is gone for ten minutes: nobody notices', async () => {
 
 for (const seconds of [20, 600, 36_000]) {
   test(`a device that has slept for ${seconds} s shows the picture within 5 s of waking`, async () => {
-    const { p95, setbacks } = await outages(8, (outage, phase) => outage.sleeps(1_000 * seconds + phase));
-    assert.ok(p95 <= 5_000, `${p95} ms`);
+    const { worst, setbacks } = await outages(8, (outage, phase) => outage.sleeps(1_000 * seconds + phase));
+    assert.ok(worst <= WITHIN, `${worst} ms`);
     assert.deepEqual(setbacks.filter(Boolean), []);
   });
 }
@@ -79,7 +79,7 @@ test('ten minutes of absence leave no timer, socket or connection behind', async
     const most = (of, what) => Math.max(...of.map((counts) => counts[what]));
     const [early, late] = [seen.slice(30, 60), seen.slice(90, 120)]; // of the model's there are some, too
     assert.ok(most(late, 0) <= 1.2 * most(early, 0), `${most(early, 0)}, then ${most(late, 0)} timers`);
-    assert.deepEqual([most(seen, 1), most(seen, 2)], [2, 2]);
+    assert.deepEqual([most(seen, 1), most(seen, 2)], [SOCKETS, 2]);
     viewer.stop();
     clearInterval(looking);
     await world.pass(130_000);

@@ -5,8 +5,8 @@
  * Nothing tells the page that the network is back. TCP is as systems have it: a SYN goes out at
  * once, and again after 1, 3 and 7 s; what was sent into nothing goes out again after growing
  * pauses, in its order. Chromium is as it is: a request that is given up leaves its connection, which
- * goes on to be tried, and there are six of them at the most; and WebSockets are delayed when many
- * have failed.
+ * goes on to be tried, and there are six of them at the most; WebSockets are delayed when many have
+ * failed, and connect one after the other.
  */
 
 import { Viewer } from '../../../player/viewer.js';
@@ -38,6 +38,8 @@ export class Outage {
   #requests = new Set();
   #connecting = 0;
   #failed = 0;
+  /** WebSockets whose delay is over: the first one connects, and has the others wait. */
+  #queue = [];
 
   #random = Math.random;
 
@@ -146,6 +148,33 @@ export class Outage {
     }, free);
   }
 
+  /** Its delay is over: it connects, when those before it have or were given up. @param {any} socket */
+  #connects(socket) {
+    if (socket.closed) return;
+    this.#queue.push(socket);
+    if (this.#queue.length === 1) this.#dials(socket);
+  }
+
+  /** @param {any} socket */
+  #dials(socket) {
+    this.#reaches(() => setTimeout(() => socket.closed || this.#opens(socket), 4 * TRIP));
+  }
+
+  /** @param {any} socket */
+  #opens(socket) {
+    this.#leaves(socket);
+    this.#failed = 0;
+    socket.opens();
+    setTimeout(() => socket.closed || socket.welcomes(), 2 * TRIP);
+  }
+
+  /** @param {any} socket */
+  #leaves(socket) {
+    const [first] = this.#queue;
+    this.#queue = this.#queue.filter((other) => other !== socket);
+    if (first === socket && this.#queue.length > 0) this.#dials(this.#queue[0]);
+  }
+
   /** Chromium's WebSocketPerProcessThrottler, for one at a time that never succeeded in between. */
   get #delay() {
     return (1_000 + 4_000 * Math.random()) * 2 ** (Math.min(1 + this.#failed, 16) - 16);
@@ -160,9 +189,10 @@ export class Outage {
     socket.silent = true;
     socket.tell = (message) =>
       this.#send('viewer', line, 'down', () => socket.closed || socket.forgotten || says(message));
-    const welcome = () => ((this.#failed = 0), socket.welcomes());
-    setTimeout(() => this.#reaches(() => setTimeout(() => socket.closed || welcome(), 6 * TRIP)), this.#delay);
+    setTimeout(() => this.#connects(socket), this.#delay);
     this.#failed += 1;
+    const close = socket.close.bind(socket);
+    socket.close = () => (close(), this.#leaves(socket));
     socket.send = (text) => {
       send(text);
       this.#send('viewer', line, 'up', () => socket.forgotten || this.#answer(socket, JSON.parse(text)));
@@ -200,10 +230,10 @@ export class Outage {
   #offer(session) {
     // The player offers with the last connection that it made.
     session.peer = this.world.peers.findLast((peer) => !peer.closed && peer.localDescription);
-    this.#send('camera', this.cameraLine, 'down', () => this.#opens(session));
+    this.#send('camera', this.cameraLine, 'down', () => this.#admits(session));
   }
 
-  #opens(session) {
+  #admits(session) {
     session.peer.answers = true;
     this.#send('camera', this.cameraLine, 'up', () => {
       session.socket?.tell({ type: 'answer', session: session.id, sdp: 'v=0' });

@@ -128,6 +128,7 @@ class Socket {
   static count = 0;
   connection = String((Socket.count += 1)).padStart(22, 'c');
   sent = [];
+  opened = false;
   closed = false;
   /** Answers no ping: a server that is gone without a word. */
   silent = false;
@@ -155,8 +156,13 @@ class Socket {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 
+  opens() {
+    if (!this.opened) this.onopen?.();
+    this.opened = true;
+  }
+
   welcomes() {
-    this.onopen?.();
+    this.opens();
     this.says({ type: 'welcome', version: 1, server: 'fake', connection: this.connection, nonce: 'n'.repeat(22) });
   }
 
