@@ -48,3 +48,18 @@ export class NetworkWatch {
 
 /** Whether the device itself says that it has no network; that it has one proves nothing. */
 export const isOffline = () => globalThis.navigator?.onLine === false;
+
+/**
+ * Why a server is not there, as a code.
+ *
+ * A server refuses pages of origins that it was not told of with 403. The WebSockets Standard
+ * keeps that from scripts: to them it is like a server that is not there.
+ *
+ * @param {string} url
+ * @param {boolean} wasThere
+ */
+export function absence(url, wasThere) {
+  if (isOffline()) return 'offline';
+  if (wasThere) return 'server_lost';
+  return new URL(url).host === location.host ? 'server_unreachable' : 'server_elsewhere_unreachable';
+}

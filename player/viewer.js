@@ -1,20 +1,21 @@
 /**
  * A viewer without a face: performs what the machine decides, with signalling and sessions.
  *
- * Everything that happens becomes an event of the machine (machine.js) in `#happened`; nothing
- * else changes its state. What people see is made from `view` by words.js.
+ * Everything that happens becomes an event of the machine (machine.js), on its course (course.js).
+ * What people see is made from `view` by words.js.
  */
 
+import { Course } from './course.js';
 import { choose, likely, Trials } from './legs.js';
-import { ending, refusal, step } from './machine.js';
-import { isOffline, NetworkWatch } from './network.js';
+import { ending, refusal } from './machine.js';
+import { absence, isOffline, NetworkWatch } from './network.js';
 import { Place } from './place.js';
 import { Retries } from './retries.js';
 import { Sessions } from './sessions.js';
 import { Signalling } from './signalling.js';
-import { consequences, NOTHING } from './view.js';
 import * as wire from './wire.js';
 
+/** @typedef {import('./machine.js').Effect} Effect */
 /** @typedef {import('./view.js').View} View */
 /**
  * @typedef {{
@@ -25,12 +26,11 @@ import * as wire from './wire.js';
  * }} Face
  */
 
-/** What takes the picture away, unless it is that of a former session. @type {ReadonlySet<import('./machine.js').Effect>} */
+/** What takes the picture away, unless it is that of a former session. @type {ReadonlySet<Effect>} */
 const TAKES_PICTURE = new Set(['closeMedia', 'setAside']);
 
 export class Viewer {
-  /** @type {View} */
-  #view = NOTHING;
+  #course;
   #sessions;
   #network = new NetworkWatch(() => this.#networkChanged());
   /** @type {import('./stats.js').Figures | null} */
@@ -38,8 +38,6 @@ export class Viewer {
   #retries = new Retries();
   #trials = new Trials();
   #retryAfter = 0; // ms
-  /** @type {import('./view.js').Happening[]} */
-  #events = [];
 
   /**
    * @param {string} url of the rendezvous, ws:// or wss://
@@ -50,6 +48,11 @@ export class Viewer {
   constructor(url, link, face, wish = null) {
     this.face = face;
     this.wish = wish;
+    this.#course = new Course({
+      perform: this.#perform,
+      left: (effects) => this.#left(effects),
+      changed: (view) => this.face.changed(view),
+    });
     this.signalling = new Signalling(url, {
       welcomed: () => this.#welcomed(),
       message: (message) => this.#told(message),
@@ -63,7 +66,7 @@ export class Viewer {
       doubtful: () => this.signalling.doubt(),
       silent: () => this.#silent(),
       returned: (joined) => this.#returned(joined),
-      faded: () => this.#update({ picture: false }),
+      faded: () => this.#course.update({ picture: false }),
       measured: (told, stalled) => this.#measured(told, stalled),
       incapable: (leg) => this.#incapable(leg),
       lost: (code) => this.#mediaLost(code),
@@ -71,7 +74,7 @@ export class Viewer {
   }
 
   get view() {
-    return this.#view;
+    return this.#course.view;
   }
 
   /** Joins, and keeps at it until `stop`. */
@@ -92,7 +95,7 @@ export class Viewer {
   /** The first picture of this session was shown. */
   pictured() {
     this.#retries.reset();
-    this.#update({ picture: true, stalled: false });
+    this.#course.update({ picture: true, stalled: false });
   }
 
   /** The figures of the last second; null without a session. */
@@ -114,10 +117,10 @@ export class Viewer {
 
   /** @param {wire.Source} source */
   #sourceChanged(source) {
-    this.#update({ source });
+    this.#course.update({ source });
     if (source.state !== 'live') return;
     const { leg } = this.#sessions.current ?? {};
-    if (this.#view.state === 'negotiating' && !leg) this.#openMedia(source);
+    if (this.view.state === 'negotiating' && !leg) this.#openMedia(source);
     // The camera ends sessions too that it cannot serve any more; this is the faster way.
     else if (leg && !source.legs.includes(leg)) this.#mediaLost('format_changed');
   }
@@ -157,7 +160,7 @@ export class Viewer {
   #networkChanged() {
     this.#sessions.hint();
     this.signalling.doubt();
-    if (this.#view.state !== 'negotiating') this.#retries.hurry();
+    if (this.view.state !== 'negotiating') this.#retries.hurry();
   }
 
   /**
@@ -192,39 +195,21 @@ export class Viewer {
 
   /** @param {boolean} wasWelcome */
   #cutOff(wasWelcome) {
-    const lost = wasWelcome ? 'server_lost' : unreachable(this.signalling.url);
-    const code = isOffline() ? 'offline' : lost;
+    const code = absence(this.signalling.url, wasWelcome);
     this.#happened(wasWelcome ? 'disconnected' : 'unreachable', { code, message: '' });
   }
 
   /**
-   * Takes the event in, after those before it: an effect, or whoever listens to `changed`, may
-   * bring about the next one.
-   *
    * @param {import('./machine.js').Event} event
    * @param {import('./view.js').Reason | null} reason
    */
   #happened(event, reason = null) {
-    this.#events.push({ event, reason });
-    if (this.#events.length > 1) return;
-    for (; this.#events.length > 0; this.#events.shift()) this.#take(this.#events[0]);
-  }
-
-  /** @param {import('./view.js').Happening} happening */
-  #take(happening) {
-    const from = this.#view.state;
-    const { to, effects } = step(from, happening.event);
-    for (const effect of effects) this.#perform[effect](happening.reason?.code ?? '');
-    const { current, showsFormer } = this.#sessions;
-    const gone = !showsFormer && (!current || effects.some((effect) => TAKES_PICTURE.has(effect)));
-    const closed = gone ? { picture: false, stalled: false } : {};
-    const opened = effects.includes('openMedia') ? { source: this.place.joined?.source ?? null } : {};
-    this.#update({ state: to, ...closed, ...opened, ...consequences(from, to, happening) });
+    this.#course.happened(event, reason);
   }
 
   // ── effects ────────────────────────────────────────────────────────────────────────────────
 
-  /** @type {Record<import('./machine.js').Effect, (reason: string) => void>} */
+  /** @type {Record<Effect, (reason: string) => void>} */
   #perform = {
     join: () => this.#join(),
     joinAgain: () => this.#retries.plan(() => this.#happened('retryDue')),
@@ -284,7 +269,7 @@ export class Viewer {
 
   /** Another leg may do, in another session. @param {wire.Leg} leg */
   #incapable(leg) {
-    const source = this.#view.source ?? /** @type {wire.Joined} */ (this.place.joined).source;
+    const source = this.view.source ?? /** @type {wire.Joined} */ (this.place.joined).source;
     this.#trials.failed(leg, source);
     const choice = choose(source, this.wish, this.#trials.able);
     const over = choice !== null && 'lack' in choice;
@@ -311,24 +296,16 @@ export class Viewer {
   /** @param {import('./stats.js').Figures} told @param {boolean} stalled */
   #measured(told, stalled) {
     this.#figures = told;
-    this.#update({ stalled });
+    this.#course.update({ stalled });
     this.face.measured(told);
   }
 
-  /** @param {Partial<View>} facts */
-  #update(facts) {
-    const changed = Object.entries(facts).some(([k, v]) => this.#view[/** @type {keyof View} */ (k)] !== v);
-    if (!changed) return;
-    this.#view = { ...this.#view, ...facts };
-    this.face.changed(this.#view);
+  /** What its effects have left of the picture, and who tells us of the camera.
+   * @param {readonly Effect[]} effects @returns {Partial<View>} */
+  #left(effects) {
+    const { current, showsFormer } = this.#sessions;
+    const gone = !showsFormer && (!current || effects.some((effect) => TAKES_PICTURE.has(effect)));
+    const opened = effects.includes('openMedia') && { source: this.place.joined?.source ?? null };
+    return { ...(gone && { picture: false, stalled: false }), ...opened };
   }
 }
-
-/**
- * A server refuses pages of origins that it was not told of with 403. The WebSockets Standard
- * keeps that from scripts: to them it is like a server that is not there.
- *
- * @param {string} url
- */
-const unreachable = (url) =>
-  new URL(url).host === location.host ? 'server_unreachable' : 'server_elsewhere_unreachable';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { isOffline, NetworkWatch } from '../../player/network.js';
+import { absence, isOffline, NetworkWatch } from '../../player/network.js';
 import { World } from './support/world.mjs';
 
 /** A watch in a browser with all that one may have. */
@@ -60,4 +60,11 @@ watching('a device that says that it has no network is believed', async () => {
   assert.equal(isOffline(), false);
   globalThis.navigator.onLine = false;
   assert.equal(isOffline(), true);
+});
+
+watching('the device is to blame before the server, and a page’s own server is never elsewhere', async () => {
+  const codes = () => [absence('ws://host/ws', true), absence('ws://host/ws', false), absence('ws://other/ws', false)];
+  assert.deepEqual(codes(), ['server_lost', 'server_unreachable', 'server_elsewhere_unreachable']);
+  globalThis.navigator.onLine = false;
+  assert.deepEqual(codes(), ['offline', 'offline', 'offline']);
 });
