@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ _CAMERAS = 300
 _JOINS = 20.0  # a second, while Redis dies
 _AWAY = 3.0  # seconds
 _AT_ONCE = 1.0  # seconds that a join may take
+_CROWD = 5_000  # cameras, and as many viewers
+_STORM_SECONDS = 40.0  # that are waited for them
 
 
 async def _events(run: Load) -> dict[str, Any]:
@@ -100,26 +102,48 @@ async def rolling_restart() -> AsyncIterator[Figure]:
 @benchmark
 async def reconnect_storm() -> AsyncIterator[Figure]:
     """Five thousand cameras and as many viewers; their server is killed and started again."""
-    with tempfile.TemporaryDirectory() as name:
-        state = Path(name) / "r.sqlite"
-        async for figure in _storm(state):
+    async with AsyncExitStack() as stack:
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "r.sqlite"
+        program = await stack.enter_async_context(running_program(*ROOMY, state=state))
+        run = await stack.enter_async_context(_crowd([Address(program.host, program.port)]))
+        program.process.kill()
+        await program.process.wait()
+        died = time.monotonic()
+        again = running_program(*ROOMY, state=state, port=program.port)
+        await stack.enter_async_context(again)
+        async for figure in _return(run, died):
             yield figure
 
 
-async def _storm(state: Path) -> AsyncIterator[Figure]:
-    async with running_program(*ROOMY, state=state) as program:
-        addresses = [Address(program.host, program.port)]
-        async with load("fleet", addresses=addresses, cameras=5_000, viewers=5_000) as run:
-            await run.report()
-            program.process.kill()
-            await program.process.wait()
-            died = time.monotonic()
-            async with running_program(*ROOMY, state=state, port=program.port):
-                back, events = 0.0, {"mix_ups": 0}
-                while not back and time.monotonic() - died < 40:
-                    await asyncio.sleep(1)
-                    events = await _events(run)
-                    back = _all_back(events, died)
+@benchmark
+async def reconnect_storm_of_two_nodes() -> AsyncIterator[Figure]:
+    """The same crowd at two nodes, which die and are started again at once: half of it across."""
+    async with AsyncExitStack() as stack:
+        redis = stack.enter_context(running_redis())
+        nodes = await stack.enter_async_context(running_node_processes([redis.url] * 2, *ROOMY))
+        addresses = [Address(*node.address) for node in nodes]
+        run = await stack.enter_async_context(_crowd(addresses))
+        await asyncio.gather(*(node.kill() for node in nodes))
+        died = time.monotonic()
+        await asyncio.gather(*(node.start() for node in nodes))
+        async for figure in _return(run, died):
+            yield figure
+
+
+@asynccontextmanager
+async def _crowd(addresses: list[Address]) -> AsyncIterator[Load]:
+    """Ten thousand, and all are there."""
+    async with load("fleet", addresses=addresses, cameras=_CROWD, viewers=_CROWD) as run:
+        await run.report()
+        yield run
+
+
+async def _return(run: Load, died: float) -> AsyncIterator[Figure]:
+    back, events = 0.0, {"mix_ups": 0}
+    while not back and time.monotonic() - died < _STORM_SECONDS:
+        await asyncio.sleep(1)
+        events = await _events(run)
+        back = _all_back(events, died)
     yield Figure("all-back", back or 99.0, "s", at_most=30)
     yield Figure("mix-ups", events["mix_ups"], "", at_most=0)
 
@@ -127,7 +151,7 @@ async def _storm(state: Path) -> AsyncIterator[Figure]:
 def _all_back(events: dict[str, Any], died: float) -> float:
     claimed = {room: at for room, at in events["claimed"] if at > died}
     watched = {room: at for room, at in events["watched"] if at > died}
-    if min(len(claimed), len(watched)) < 5_000:
+    if min(len(claimed), len(watched)) < _CROWD:
         return 0.0
     return float(max([*claimed.values(), *watched.values()]) - died)
 

@@ -26,6 +26,7 @@ _SITES = (2, 3)  # between which somebody moves
 _MOVES = 6
 _SHORT_AWAY, _SHORT_ROUNDS = 1.0, 6  # seconds
 _LONG_AWAY, _LONG_ROUNDS = 30.0, 3
+_MINUTES_AWAY, _PAGES = 600.0, 8
 _GRACE = 10.0  # seconds that a viewer who vanished may cost anything
 
 
@@ -137,6 +138,19 @@ async def network_gone() -> AsyncIterator[Figure]:
             times = await _absences(scene, host, _LONG_AWAY, _LONG_ROUNDS)
             for figure in _figures(f"{host}.for-30-s", times, 5):
                 yield figure
+
+
+@benchmark
+async def network_gone_for_minutes() -> AsyncIterator[Figure]:
+    """Ten of them, and the viewers': each has what Chromium remembers of failures to itself."""
+    async with watched(PORT, ADDRESS, viewers=_PAGES) as scene:
+        await scene.lab.unplug("viewer")
+        await asyncio.sleep(_MINUTES_AWAY)
+        await scene.lab.plug("viewer")
+        moment = time.time()
+        times = await asyncio.gather(*(s.back_after(moment) for s in scene.screens))
+    yield Figure("viewer.median", median(times), "s")
+    yield Figure("viewer.worst", max(times), "s", at_most=5)
 
 
 @benchmark
