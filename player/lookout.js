@@ -16,7 +16,7 @@ export class Lookout {
   #asked = 0;
   /** The number of the last request that was answered. */
   #answered = 0;
-  /** How many were swallowed since the last answer of any kind. */
+  /** How many were swallowed since the last answer. */
   #swallowed = 0;
   /** A page's content security policy may allow WebSockets and forbid this. */
   #forbidden = false;
@@ -67,13 +67,24 @@ export class Lookout {
     const number = (this.#asked += 1);
     const there = await answers(this.#url, watch.signal);
     if (watch !== this.#watch) return;
-    this.#swallowed = there === null ? this.#swallowed + 1 : 0;
+    this.#count(there);
     if (!there || number < this.#answered) return;
     // One that was there all the time has other reasons not to take us: it is left alone. But where
     // a request is answered before an earlier one, that one went into a network that was gone.
     const returned = number > this.#answered + 1;
     this.#answered = number;
     if (returned) this.returned();
+  }
+
+  /**
+   * One that failed says nothing: after two minutes systems give up connections, also those of
+   * requests that were given up long ago, and a later request is told.
+   *
+   * @param {boolean | null} there
+   */
+  #count(there) {
+    if (there) this.#swallowed = 0;
+    else if (there === null) this.#swallowed += 1;
   }
 
   #violated = (/** @type {SecurityPolicyViolationEvent} */ { blockedURI }) => {

@@ -87,6 +87,16 @@ inWorld('where nobody answers attempts overlap: Chromium has each wait for 5 s',
   assert.ok(attempts >= 40 && attempts <= 54, String(attempts));
 });
 
+inWorld('requests that fail once systems give their connections up are no sign of a server', async (world, dialler) => {
+  await blinded(world, dialler);
+  globalThis.fetch = async () => {
+    throw new TypeError('timed out');
+  };
+  const { length } = world.sockets;
+  await world.pass(30_000);
+  assert.ok(world.sockets.length >= length + 20, String(world.sockets.length - length));
+});
+
 inWorld('whoever opens one of several attempts is left alone with it', async (world, dialler, heard) => {
   await blinded(world, dialler);
   const [first] = open(world);

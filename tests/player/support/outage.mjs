@@ -61,8 +61,9 @@ export class Outage {
       }
     };
     globalThis.fetch = (_url, { signal }) => new Promise((resolve, reject) => {
-      this.#requests.add(resolve);
-      signal.addEventListener('abort', () => (this.#requests.delete(resolve), reject(signal.reason)));
+      const request = { resolve, reject };
+      this.#requests.add(request);
+      signal.addEventListener('abort', () => (this.#requests.delete(request), reject(signal.reason)));
       if (this.#connecting < MOST_CONNECTIONS) this.#connect();
     });
     this.viewer = new Viewer('ws://host/ws', { room: 'MyRoom', secret: null }, {
@@ -137,15 +138,22 @@ export class Outage {
     setTimeout(() => run && fail(), SYNS_END);
   }
 
-  /** For requests, whichever waits then. */
+  /** For requests, whichever wait then; one of them is told when it was in vain. */
   #connect() {
     this.#connecting += 1;
-    const free = () => (this.#connecting -= 1);
-    this.#reaches(() => {
-      free();
-      for (const answer of this.#requests) setTimeout(answer, 4 * TRIP);
-      this.#requests.clear();
-    }, free);
+    this.#reaches(() => this.#answers(), () => {
+      this.#connecting -= 1;
+      const [request] = this.#requests;
+      this.#requests.delete(request);
+      request?.reject(new TypeError('ERR_CONNECTION_TIMED_OUT'));
+      if (this.#requests.size > 0) this.#connect();
+    });
+  }
+
+  #answers() {
+    this.#connecting -= 1;
+    for (const { resolve } of this.#requests) setTimeout(resolve, 4 * TRIP);
+    this.#requests.clear();
   }
 
   /** Its delay is over: it connects, when those before it have or were given up. @param {any} socket */
