@@ -139,21 +139,24 @@ async def _crowd(addresses: list[Address]) -> AsyncIterator[Load]:
 
 
 async def _return(run: Load, died: float) -> AsyncIterator[Figure]:
-    back, events = 0.0, {"mix_ups": 0}
-    while not back and time.monotonic() - died < _STORM_SECONDS:
+    events = await _events(run)
+    while not (back := _all_back(events, died)) and time.monotonic() - died < _STORM_SECONDS:
         await asyncio.sleep(1)
         events = await _events(run)
-        back = _all_back(events, died)
+    yield Figure("cameras-back", _last(events["claimed"], died), "s")
     yield Figure("all-back", back or 99.0, "s", at_most=30)
     yield Figure("mix-ups", events["mix_ups"], "", at_most=0)
 
 
 def _all_back(events: dict[str, Any], died: float) -> float:
-    claimed = {room: at for room, at in events["claimed"] if at > died}
-    watched = {room: at for room, at in events["watched"] if at > died}
-    if min(len(claimed), len(watched)) < _CROWD:
-        return 0.0
-    return float(max([*claimed.values(), *watched.values()]) - died)
+    back = [_last(events[kind], died) for kind in ("claimed", "watched")]
+    return max(back) if all(back) else 0.0
+
+
+def _last(events: list[tuple[str, float]], died: float) -> float:
+    """Seconds until the last room was back for good; 0: not all are."""
+    since = {room: at - died for room, at in events if at > died}
+    return max(since.values()) if len(since) == _CROWD else 0.0
 
 
 @asynccontextmanager
