@@ -25,7 +25,7 @@ const STALE_AFTER = 1_500; // ms, of an attempt when the server turns out to be 
  *   message: (message: import('./wire.js').ServerMessage) => void,
  *   failed: () => void,
  * }} Listener `greeted`: the line is the listener's own from now on, and nothing else is tried;
- * `message`: why there will be no greeting; `failed`: nothing is under way, it goes on after a pause.
+ * `message`: why there will be no greeting; `failed`: an attempt was in vain, others follow.
  */
 
 export class Dialler {
@@ -106,9 +106,15 @@ export class Dialler {
 
   #attempt() {
     clearTimeout(this.#timer);
-    const { blind } = this.#lookout;
-    this.#attempts.push(new Line(this.url, this.#ofAttempts, blind ? BLIND_WITHIN : undefined));
-    if (blind) this.#timer = setTimeout(() => this.#attempt(), BLIND_EVERY * (1 - Math.random() / 4));
+    const within = this.#lookout.blind ? BLIND_WITHIN : undefined;
+    this.#attempts.push(new Line(this.url, this.#ofAttempts, within));
+    this.#wait();
+  }
+
+  /** Begins another attempt beside those under way, if nothing else can find the server by then. */
+  #wait() {
+    const over = () => (this.#lookout.blind ? this.#attempt() : this.#wait());
+    this.#timer = setTimeout(over, BLIND_EVERY * (1 - Math.random() / 4));
   }
 
   /** Somebody is there: others would be one too many for a server that is slow to greet. @param {Line} line */
@@ -129,8 +135,7 @@ export class Dialler {
   /** @param {Line} line */
   #lost(line) {
     this.#attempts = this.#attempts.filter((other) => other !== line);
-    if (this.#attempts.length > 0) return;
-    this.#dialIn(this.#pause(line.silence));
+    if (this.#attempts.length === 0) this.#dialIn(this.#pause(line.silence));
     this.listener.failed();
   }
 
