@@ -4,7 +4,7 @@
  * Where nobody answers at all they overlap. Only one WebSocket to a server may be connecting at a
  * time (RFC 6455 §4.1), and Chromium delays each by 1 to 5 s when a dozen have failed. An attempt
  * that has sat its delay out has its turn when the one before it is given up, at once: so a packet
- * leaves every two seconds or sooner, and the first one that gets through finds the server.
+ * leaves every two or three seconds, and the first one that gets through finds the server.
  */
 
 import { Backoff } from './backoff.js';

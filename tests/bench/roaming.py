@@ -26,7 +26,7 @@ _SITES = (2, 3)  # between which somebody moves
 _MOVES = 6
 _SHORT_AWAY, _SHORT_ROUNDS = 1.0, 6  # seconds
 _LONG_AWAY, _LONG_ROUNDS = 30.0, 3
-_MINUTES_AWAY, _PAGES = 600.0, 8
+_MINUTES_AWAY, _PAGES = 600.0, 4  # more come back at once than two cores take
 _GRACE = 10.0  # seconds that a viewer who vanished may cost anything
 
 
