@@ -4,15 +4,18 @@
 * One connection a client, used by one task: nobody waits in a pool, and no pool ever raises.
 * A time-out is never tried again here, a broken connection once: servers restart.
 * Whatever goes wrong, the connection is not used again; its replies could be another call's.
+* hiredis writes commands and reads replies: in Python that is as much work as all else of a claim.
 """
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from hiredis import pack_command
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -27,6 +30,7 @@ Command: TypeAlias = tuple[str | int | bytes, ...]
 TIMEOUT = 1.0  # seconds for a connection to be made, and for a reply
 _SENTINEL_TIMEOUT = 0.3  # seconds; another one may know
 _AGAIN = 0.1  # seconds until a task is cancelled once more
+_PACK: Callable[[Any], bytes] = pack_command  # declared for tuples of one element only
 _SENTINEL: Callable[..., Sentinel] = Sentinel  # whose own declaration has no types
 
 
@@ -47,6 +51,8 @@ class Client:
         else:
             ((host, port),) = address.hosts
             self._redis = Redis(host=host, port=port, **options)
+        pool = self._redis.connection_pool
+        pool.connection_class = _packing(pool.connection_class)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Their replies, errors included as ResponseError; raises StoreUnavailableError."""
@@ -93,6 +99,17 @@ async def end(task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=_AGAIN)
     if not task.cancelled():
         task.exception()  # or asyncio complains that it was never retrieved
+
+
+class _Packing:
+    # What redis-py has of hiredis for replies, whenever it is there, it has for commands in its
+    # blocking connections only.
+    def pack_commands(self, commands: Iterable[Command]) -> list[bytes]:
+        return [b"".join(map(_PACK, map(tuple, commands)))]
+
+
+def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    return type(kind.__name__, (_Packing, kind), {})
 
 
 def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
