@@ -84,9 +84,10 @@ export class MediaSession {
     this.#deadline = setTimeout(() => this.#lost('connect_timeout'), within);
     try {
       const offer = await this.#offer;
-      this.#ofLeg().show(this.feed);
       this.#configure(joined);
-      await this.connection.setLocalDescription(offer);
+      const described = this.connection.setLocalDescription(offer);
+      this.#ofLeg().show(this.feed); // the browser does both at a time
+      await described;
     } catch {
       return this.#lost('offer_failed');
     }

@@ -228,11 +228,11 @@ export class Viewer {
 
   #join() {
     this.#retries.cancel();
-    const leg = likely(this.wish);
-    if (leg) this.#sessions.prepare(leg);
     const { welcome } = this.signalling;
     if (welcome) this.place.join(welcome);
     else this.#dial();
+    const leg = likely(this.wish); // the server is asked meanwhile
+    if (leg) this.#sessions.prepare(leg);
   }
 
   #dial() {
