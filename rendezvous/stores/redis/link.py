@@ -55,6 +55,7 @@ class _Call:
     def fail(self, error: StoreUnavailableError) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
+            self.answer.exception()  # seen: of many calls only the first failure is raised
 
 
 class RedisLink:
@@ -137,7 +138,7 @@ class RedisLink:
         answers = [call.answer for call in calls]
         try:
             async with asyncio.timeout(self._deadline):
-                return await asyncio.gather(*answers)
+                return [await answer for answer in answers]  # what gather would do, in less time
         except TimeoutError:
             sentence = f"{self._address} did not answer within {self._deadline} s."
             raise StoreUnavailableError(sentence) from None
