@@ -1,5 +1,6 @@
 """What a page shows and sounds like, measured inside it; see page_probe.js."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -9,6 +10,14 @@ from publisher.sources.pattern import TimeCode
 from tests.support.cameras import Nal
 
 PLAYER = "porthole-player"
+
+_SHOW = """async (film) => {
+    const bytes = Uint8Array.from(atob(film), (letter) => letter.charCodeAt(0));
+    const src = URL.createObjectURL(new Blob([bytes], { type: 'video/mp4' }));
+    const video = Object.assign(document.createElement('video'), { src });
+    document.body.replaceChildren(video);
+    await video.play();
+}"""
 
 
 class Page(Protocol):
@@ -117,6 +126,12 @@ async def sync(page: Page, target: str = PLAYER, *, seconds: float = 4.0) -> Syn
     delay = Pictures([_frame(frame) for frame in both["frames"]]).delay
     # Which second a jump belongs to, nobody can hear: the one that fits the picture best.
     return Sync(delay, [delay + (jump - delay + 500) % 1000 - 500 for jump in both["jumps"]])
+
+
+async def show(page: Page, film: bytes) -> None:
+    """Plays an MP4 in the place of all that the page has, as its only ``video``."""
+    await page.evaluate(_SHOW, b64encode(film).decode())
+    await sound(page, "video")
 
 
 async def received_units(page: Page) -> list[tuple[Nal, ...]]:
