@@ -38,7 +38,7 @@ async def _watch(pages: dict[str, Page], minutes: int) -> int:
     for minute in range(1, minutes + 1):
         for leg, page in pages.items():
             await asyncio.sleep(_PAUSE)
-            delays[leg].append((await probe.pictures(page, seconds=_LOOK)).delay)
+            delays[leg].append((await probe.pictures_during(page, seconds=_LOOK)).delay)
         now = ", ".join(f"{leg} {delays[leg][-1]:.0f} ms" for leg in pages)
         print(f"minute {minute}: {now}", flush=True)
     return max(_judge(leg, seen) for leg, seen in delays.items())

@@ -101,7 +101,7 @@ async def thin_link_widens() -> AsyncIterator[Figure]:
         await asyncio.sleep(_SETTLE)
         await lab.link("viewer")
         begun = time.monotonic()
-        while (await probe.pictures(page, seconds=1)).rate < _FLUENT:
+        while (await probe.pictures_during(page, seconds=1)).rate < _FLUENT:
             assert time.monotonic() - begun < _PATIENCE
         yield Figure("", time.monotonic() - begun, "s", at_most=25)
 
@@ -142,7 +142,7 @@ async def _figures(lab: Lab, daemon: Publisher, page: Page, targets: Targets) ->
     screen = await Screen.watched(page)
     before, memory = await lab.count(), daemon.rss
     begun = time.time()
-    pictures = await probe.pictures(page, seconds=_WATCH)
+    pictures = await probe.pictures_during(page, seconds=_WATCH)
     counted = since(before, await lab.count())
     told = (await Player(page).stats())["loss"] or 0.0
     return [

@@ -71,7 +71,7 @@ async def _step_of(film: bytes, chromium: Browser) -> float:
 
 async def _picture(stage: Stage, at_most: float) -> list[Figure]:
     await asyncio.sleep(_SETTLE_SECONDS)
-    pictures = await probe.pictures(stage.page, seconds=5)
+    pictures = await probe.pictures_during(stage.page, seconds=5)
     return [
         Figure("frame-rate", pictures.rate, "frames/s", at_least=25),
         Figure("delay", median(pictures.delays), "ms", at_most=at_most),
@@ -82,7 +82,7 @@ async def _picture(stage: Stage, at_most: float) -> list[Figure]:
 async def _both(stage: Stage, settle: float, at_most: float, early: float = 0.0) -> list[Figure]:
     await probe.sound(stage.page)  # somebody listens: only then they are aligned
     await asyncio.sleep(settle)
-    pictures = await probe.pictures(stage.page, seconds=5)
+    pictures = await probe.pictures_during(stage.page, seconds=5)
     offsets = [(await probe.sync(stage.page)).offset - early for _ in range(3)]
     sound = await probe.sound(stage.page)
     return [

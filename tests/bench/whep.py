@@ -6,15 +6,12 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
-from playwright.async_api import Page
-
 from publisher.sources.pattern import TimeCode
 from tests.support import probe, whep
 from tests.support.bench import Figure, benchmark, median
 from tests.support.browser import browser, page_at
 from tests.support.daemon import publisher
 from tests.support.server import running_program
-from tests.support.waiting import until
 from tests.support.whep import Endpoint
 
 SECONDS = 20
@@ -42,15 +39,11 @@ async def whep_in_a_browser() -> AsyncIterator[Figure]:
             browser(autoplay=True) as chromium,
             page_at(chromium, url) as page,
         ):
-            await until(lambda: _moves(page), within=20)
-            pictures = await probe.pictures(page, "video", seconds=SECONDS)
+            await probe.live(page, "video")
+            pictures = await probe.pictures_during(page, "video", seconds=SECONDS)
         yield Figure(f"{package}.frame-rate", pictures.rate, "frames/s", at_least=25)
         yield Figure(f"{package}.delay", pictures.delay, "ms")
         yield _steps_back(package, pictures.codes)
-
-
-async def _moves(page: Page) -> bool:
-    return (await probe.pictures(page, "video", seconds=0.5)).moves
 
 
 @benchmark

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.support.waiting import PATIENCE
+
 CHROMIUM = "/usr/bin/chromium"
 
 _PROBE = Path(__file__).with_name("page_probe.js")
@@ -55,6 +57,7 @@ async def visitor(chromium: Browser, *, encoded: bool = False) -> AsyncIterator[
     worker that a page's content security policy would not allow, so the policy is off then.
     """
     context = await chromium.new_context(bypass_csp=encoded)
+    context.set_default_timeout(1000 * PATIENCE)
     await context.add_init_script(path=_PROBE)
     if encoded:
         await context.add_init_script(path=_ENCODED_PROBE)

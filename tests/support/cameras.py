@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that Debian's packages of GStreamer are made for
 PACKAGES = (
@@ -24,8 +26,6 @@ PACKAGES = (
     "gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 )
 USER, PASSWORD = "admin", "s3cret pass/word"  # of the variant "auth"
-
-_READY_WITHIN = 20.0  # seconds; GStreamer scans its plugins at its first start on a machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class RtspCamera:
     def _await_ready(self, process: subprocess.Popen[str]) -> int:
         """The port that it listens on."""
         assert process.stdout is not None
-        if select.select([process.stdout], [], [], _READY_WITHIN)[0]:
+        if select.select([process.stdout], [], [], PATIENCE)[0]:
             line = process.stdout.readline()
             if line.startswith("READY "):
                 return urlsplit(line.split()[1]).port or 0

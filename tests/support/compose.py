@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.support.daemon import COMMAND
 from tests.support.redis import free_port
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 PORTS = ("4545", "4551", "4552", "6379")
@@ -48,7 +48,7 @@ class Service:
         if self.process.returncode is None:
             self.process.kill()
 
-    async def says(self, pattern: str, within: float = 20.0) -> re.Match[str]:
+    async def says(self, pattern: str, within: float = PATIENCE) -> re.Match[str]:
         """Waits until its output matches."""
         found = await until(lambda: re.search(pattern, self.output.read_text()), within)
         assert isinstance(found, re.Match)

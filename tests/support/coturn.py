@@ -19,6 +19,7 @@ from pathlib import Path
 from rendezvous.ice import credential
 from tests.support.certificates import write_certificate
 from tests.support.redis import free_port
+from tests.support.waiting import PATIENCE
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy/coturn/turnserver.conf"
 REALM = "turn.test"
@@ -28,7 +29,6 @@ LOOPBACK = ("allow-loopback-peers", "allowed-peer-ip=127.0.0.1", "allowed-peer-i
 _COMMAND = "/usr/bin/turnserver"
 _BINDING = b"\x00\x01\x00\x00\x21\x12\xa4\x42porthole-try"  # RFC 8489 §5, without attributes
 _ANSWERED = b"\x01\x01"
-_DEADLINE = 10.0  # seconds for it to start; a tenth of one is usual
 _STEP = 0.02
 
 
@@ -172,7 +172,7 @@ def running_coturn(
 
 
 def _until(condition: Callable[[], bool], check: Callable[[], None]) -> None:
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + PATIENCE
     while not condition():
         check()
         assert time.monotonic() < end, "coturn did not get ready"

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support import processes
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 COMMAND = str(Path(sys.executable).with_name("publisher"))
-_LINK_WITHIN = 20.0  # seconds
 
 
 class Publisher:
@@ -37,14 +36,14 @@ class Publisher:
 
     async def link(self) -> str:
         """What a person opens to watch."""
-        return await asyncio.wait_for(self._links.get(), _LINK_WITHIN)
+        return await asyncio.wait_for(self._links.get(), PATIENCE)
 
     @property
     def terminal(self) -> str:
         """All that it has said so far, on both streams."""
         return "\n".join(self.lines)
 
-    async def says(self, pattern: str, within: float = 15.0) -> str:
+    async def says(self, pattern: str, within: float = PATIENCE) -> str:
         """Waits until a line matches, and returns it."""
         matching = (re.compile(pattern).search, self.lines)
         return str(await until(lambda: next(filter(*matching), None), within))
@@ -64,7 +63,7 @@ class Publisher:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self.process.wait(), 10.0)
+            return await asyncio.wait_for(self.process.wait(), PATIENCE)
         finally:
             if self.process.returncode is None:
                 self.process.kill()

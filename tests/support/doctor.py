@@ -14,8 +14,9 @@ from typing import Any
 
 from publisher.doctor import command as publisher
 from rendezvous.doctor import command as rendezvous
+from tests.support.waiting import PATIENCE
 
-_DEADLINE = 45.0  # seconds; servers that are silent take some each
+_DEADLINE = 2 * PATIENCE  # servers that are silent take some seconds each
 # A camera that shows a key frame every tenth of a second, and costs little.
 QUICK_SOURCE = "test:?size=320x240&fps=20&gop=2"
 

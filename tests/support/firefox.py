@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 _SUPPORT = Path(__file__).parent
 _SCRIPT = _SUPPORT / "firefox.mjs"
 _PROBE = _SUPPORT / "page_probe.js"
 _PUPPETEER = (
     _SUPPORT.parents[1] / ".tools/node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js"
 )
-_READY_SECONDS = 30.0
-_ANSWER_SECONDS = 30.0
+_ANSWER_SECONDS = 2 * PATIENCE  # a probe inside the page waits for that long itself
 
 
 class FirefoxPage:
@@ -37,19 +38,19 @@ class FirefoxPage:
 
     async def ready(self) -> str:
         """Name and version, once it runs."""
-        return str((await self._answer(_READY_SECONDS))["ready"])
+        return str((await self._answer())["ready"])
 
     async def _ask(self, **words: Any) -> Any:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(words).encode() + b"\n")
-        answer = await self._answer(_ANSWER_SECONDS)
+        answer = await self._answer()
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["value"]
 
-    async def _answer(self, seconds: float) -> dict[str, Any]:
+    async def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
-        line = await asyncio.wait_for(self._process.stdout.readline(), seconds)
+        line = await asyncio.wait_for(self._process.stdout.readline(), _ANSWER_SECONDS)
         if not line:
             raise RuntimeError("Firefox has ended; is firefox-esr installed?")
         return dict(json.loads(line))

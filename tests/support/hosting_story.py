@@ -22,6 +22,7 @@ from urllib.request import urlopen
 from rendezvous.wire.messages import IceServer
 from tests.support import peers
 from tests.support.turn_client import RefusedError, turn_client_at
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs/hosting.md"
@@ -34,7 +35,6 @@ _WORK = Path("/run/work")
 _KEY = peers.Key()
 DOWNLOADS = _WORK / "downloads"
 _PORTHOLE = Path("/opt/porthole/bin")
-_PATIENCE = 15.0  # seconds for a program to start
 _STEP = 0.02
 
 # ── the machine ──────────────────────────────────────────────────────────────────────────────
@@ -123,7 +123,7 @@ def do(heading: str) -> None:
 
 def wait() -> None:
     """Until the rendezvous runs again; the document's own look at it waits whole seconds."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + PATIENCE
     while not _answers():
         assert time.monotonic() < end, "the rendezvous does not come back"
         time.sleep(_STEP)

@@ -69,11 +69,11 @@
     return Math.min(...spot.getImageData(0, 0, 1, 1).data.slice(0, 3)) > 190;
   }
 
-  /** Every frame that is presented within some time. */
-  async function frames(target, milliseconds) {
+  /** Every frame that is presented within some time, or only so many. */
+  async function frames(target, milliseconds, count = Infinity) {
     const seen = [];
     const until = performance.now() + milliseconds;
-    while (performance.now() < until) {
+    while (performance.now() < until && seen.length < count) {
       const video = find(target);
       const shown = video && (await nextFrame(video, until - performance.now()));
       const described = shown && describe(video, shown);

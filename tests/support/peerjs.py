@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.server import START_DEADLINE, Program
-from tests.support.waiting import until
+from tests.support.server import Program
+from tests.support.waiting import PATIENCE, until
 
 _PROGRAM = Path(__file__).parents[2] / ".tools/node_modules/.bin/peerjs"
 
@@ -22,7 +22,7 @@ async def running_peerjs(*, connections: int) -> AsyncIterator[Program]:
         stdout=asyncio.subprocess.DEVNULL,
     )
     try:
-        await until(lambda: _answers(port), START_DEADLINE)
+        await until(lambda: _answers(port), PATIENCE)
         yield Program(process, "127.0.0.1", port)
     finally:
         if process.returncode is None:

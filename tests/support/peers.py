@@ -38,10 +38,11 @@ from rendezvous.wire.messages import (
     Waiting,
     Welcome,
 )
+from tests.support.waiting import PATIENCE
 
 Transport: TypeAlias = Literal["tcp", "ws"]
 
-DEADLINE = 5.0  # seconds for anything that should come
+DEADLINE = PATIENCE  # for anything that should come
 VIEWER_SECRET = "dmlld2VyLXNlY3JldC0wMQ"
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 LIVE = Source(state=SourceState.LIVE)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.probe import Page
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 _PLAYER = "document.querySelector('porthole-player')"
 _FRAMES = f"{_PLAYER}?.video.getVideoPlaybackQuality().totalVideoFrames ?? 0"
@@ -21,7 +21,7 @@ class Player:
         words = await self.page.evaluate(f"{_PLAYER}?.words")
         return " ".join(words[k] for k in ("chip", "title", "detail")) if words else ""
 
-    async def says(self, text: str, within: float = 15.0) -> None:
+    async def says(self, text: str, within: float = PATIENCE) -> None:
         """Waits until the page says something that holds the text."""
         try:
             await until(lambda: self._says(text), within)
@@ -32,7 +32,7 @@ class Player:
     async def _says(self, text: str) -> bool:
         return text in await self.words()
 
-    async def live(self, within: float = 15.0) -> None:
+    async def live(self, within: float = PATIENCE) -> None:
         """Waits for a moving picture."""
         await self.says("Live", within)
         await self.moves(within)
@@ -41,7 +41,7 @@ class Player:
         """Pictures that the current connection has shown."""
         return int(await self.page.evaluate(_FRAMES))
 
-    async def moves(self, within: float = 10.0) -> None:
+    async def moves(self, within: float = PATIENCE) -> None:
         """Waits for ten more pictures."""
         before = await self.frames()
         await until(lambda: self._more_than(before + 10), within)

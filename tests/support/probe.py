@@ -1,4 +1,8 @@
-"""What a page shows and sounds like, measured inside it; see page_probe.js."""
+"""What a page shows and sounds like, measured inside it; see page_probe.js.
+
+Tests ask for so many pictures, and wait for a tone: how long that takes depends on the machine.
+Benchmarks ask for what is presented in so many seconds.
+"""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -8,8 +12,11 @@ from typing import Any, Protocol
 
 from publisher.sources.pattern import TimeCode
 from tests.support.cameras import Nal
+from tests.support.waiting import PATIENCE, until
 
 PLAYER = "porthole-player"
+LIVE = 1000  # ms: no picture that is called live is older
+_LISTEN = 0.6  # seconds, of which half a second is measured
 
 _SHOW = """async (film) => {
     const bytes = Uint8Array.from(atob(film), (letter) => letter.charCodeAt(0));
@@ -97,9 +104,36 @@ class Sync:
         return median(self.sound_delays) - self.picture_delay
 
 
-async def pictures(page: Page, target: str = PLAYER, *, seconds: float = 2.0) -> Pictures:
-    """The frames that the target presents in the next seconds."""
-    seen = await page.evaluate("([t, ms]) => portholeProbe.frames(t, ms)", [target, seconds * 1000])
+async def pictures(page: Page, target: str = PLAYER, *, count: int = 20) -> Pictures:
+    """The next frames that the target presents, so many of them."""
+    seen = await _frames(page, target, PATIENCE, count)
+    assert len(seen.frames) == count, f"it has shown no more than {len(seen.frames)} pictures"
+    return seen
+
+
+async def pictures_during(page: Page, target: str = PLAYER, *, seconds: float) -> Pictures:
+    """The frames that the target presents in the next seconds; for benchmarks."""
+    return await _frames(page, target, seconds)
+
+
+async def live(page: Page, target: str = PLAYER, *, count: int = 20) -> Pictures:
+    """Waits for so many pictures that are hardly older than their way; none may step back."""
+
+    async def fresh() -> Pictures | None:
+        seen = await pictures(page, target, count=count)
+        if len(seen.codes) < 2:
+            return None  # it has hardly begun
+        assert seen.moves, [code.unix_ms for code in seen.codes]
+        return seen if seen.delay < LIVE else None
+
+    found = await until(fresh)
+    assert isinstance(found, Pictures)
+    return found
+
+
+async def _frames(page: Page, target: str, seconds: float, count: int | None = None) -> Pictures:
+    asked = [target, seconds * 1000, *([] if count is None else [count])]
+    seen = await page.evaluate("(asked) => portholeProbe.frames(...asked)", asked)
     return Pictures([_frame(frame) for frame in seen])
 
 
@@ -110,6 +144,18 @@ async def sound(page: Page, target: str = PLAYER, *, seconds: float = 1.0) -> So
     """
     heard = await page.evaluate("([t, ms]) => portholeProbe.sound(t, ms)", [target, seconds * 1000])
     return Sound(**heard)
+
+
+async def tone(page: Page, target: str = PLAYER, *, hz: float = 1000) -> Sound:
+    """Waits until the target plays a tone of this pitch, that of the test camera; see ``sound``."""
+
+    async def heard() -> Sound | None:
+        now = await sound(page, target, seconds=_LISTEN)
+        return now if abs(now.hz - hz) < hz / 50 else None
+
+    found = await until(heard)
+    assert isinstance(found, Sound)
+    return found
 
 
 async def recorded_sound(page: Page, target: str = PLAYER, *, seconds: float = 1.5) -> Sound:

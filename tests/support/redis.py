@@ -17,8 +17,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.waiting import PATIENCE
+
 _SLOTS = 16_384
-_DEADLINE = 10.0  # seconds for it to start; a tenth of one is usual
 _STEP = 0.01
 
 
@@ -30,7 +31,7 @@ def free_port() -> int:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "Redis did not get ready"
         time.sleep(_STEP)

@@ -17,9 +17,9 @@ from rendezvous.server import Server
 from rendezvous.settings import Settings
 from rendezvous.stores.contract import Store
 from rendezvous.transports.gate import DoorLimits
+from tests.support.waiting import PATIENCE
 
 _ROOT = Path(__file__).parents[2]
-START_DEADLINE = 15.0  # seconds; the machine may be busy
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Program:
         """Asks it to stop, as systemd does."""
         self.process.send_signal(signal.SIGTERM)
 
-    async def ended(self, *, deadline: float = START_DEADLINE) -> tuple[int, str]:
+    async def ended(self, *, deadline: float = PATIENCE) -> tuple[int, str]:
         """Its exit status and what it wrote to standard error."""
         async with asyncio.timeout(deadline):
             _, errors = await self.process.communicate()
@@ -126,7 +126,7 @@ async def running_program(
 
 async def _listening(process: asyncio.subprocess.Process) -> Program:
     assert process.stdout is not None
-    async with asyncio.timeout(START_DEADLINE):
+    async with asyncio.timeout(PATIENCE):
         line = (await process.stdout.readline()).decode()
     if not line.startswith("Listening on "):
         _, errors = await process.communicate()

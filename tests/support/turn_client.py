@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.support.waiting import PATIENCE
+
 _COOKIE = 0x2112A442
-_TIMEOUT = 3.0  # seconds for one answer of a server on the same machine
 UDP, TCP = b"\x11\0\0\0", b"\x06\0\0\0"  # what a relay may carry: REQUESTED-TRANSPORT
 
 _ALLOCATE, _REFRESH, _SEND, _PERMIT, _BIND = 0x003, 0x004, 0x016, 0x008, 0x009
@@ -104,7 +105,7 @@ class TurnClient:
         return _message(method, transaction, {**attributes, _INTEGRITY: integrity})
 
     def _answer(self, transaction: bytes) -> tuple[int, Attributes]:
-        end = time.monotonic() + _TIMEOUT
+        end = time.monotonic() + PATIENCE
         while True:
             self.socket.settimeout(max(end - time.monotonic(), 0.001))
             data = self._receive()
@@ -157,7 +158,7 @@ def turn_client_at(
         with turn_client(server, user, password) as client:
             yield client
     else:
-        with socket.create_connection(server, _TIMEOUT) as plain:
+        with socket.create_connection(server, PATIENCE) as plain:
             secure = (
                 trusted.wrap_socket(plain, server_hostname=host) if scheme == "turns" else plain
             )

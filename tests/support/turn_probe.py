@@ -12,9 +12,9 @@ import subprocess
 from tests.support.coturn import running_coturn
 from tests.support.special_addresses import ORDINARY, special_addresses
 from tests.support.turn_client import RefusedError, TurnClient, turn_client
+from tests.support.waiting import PATIENCE
 
 _PORT = 4000
-_PATIENCE = 5.0  # seconds for a datagram on one machine
 _RELAYS = ("relay-ip=::1",)
 _EVERY_ADDRESS = (
     ("link", "set", "lo", "up"),
@@ -57,7 +57,7 @@ def _listener(family: socket.AddressFamily) -> socket.socket:
     if family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     listener.bind(("", _PORT))
-    listener.settimeout(_PATIENCE)
+    listener.settimeout(PATIENCE)
     return listener
 
 

@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 _PLACES = (Path("/etc/systemd/system"), Path("/lib/systemd/system"))
 _RUN = Path("/run/units")
-_PATIENCE = 15.0  # seconds for a program to end
 _STEP = 0.02
 
 Lines = dict[str, list[str]]
@@ -71,14 +72,14 @@ class Unit:
             path.unlink(missing_ok=True)
             heard.bind(str(path))
             path.chmod(0o777)
-            heard.settimeout(_PATIENCE)
+            heard.settimeout(PATIENCE)
             yield str(path)
             while self._last("Type") == "notify" and b"READY=1" not in heard.recv(4096):
                 pass
 
     def stop(self) -> None:
         """SIGTERM, and waits until it has ended."""
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         if self.pid is not None:
             os.kill(self.pid, signal.SIGTERM)
         while self.pid is not None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from publisher.sources.pattern import TimeCode, read
 from tests.support.cameras import ROOT, SYSTEM_PYTHON
 from tests.support.light_viewer import Link
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 PACKAGES = ROOT / ".tools" / "node_modules"
 _SUPPORT = Path(__file__).parent
@@ -125,7 +125,7 @@ class Foreign:
             self.codes.append(code)
             self.delays.append(1000 * time.time() - code.unix_ms)
 
-    async def shows(self, count: int, within: float = 30.0) -> None:
+    async def shows(self, count: int, within: float = PATIENCE) -> None:
         """Waits for so many pictures."""
         await until(lambda: self.pictures >= count or self.process.returncode is not None, within)
         assert self.pictures >= count, f"it ended with status {self.process.returncode}"
@@ -172,7 +172,7 @@ async def _running(
         yield player
         if process.returncode is None:
             process.stdin.close()
-            assert await asyncio.wait_for(process.wait(), 10.0) == 0
+            assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
     finally:
         if process.returncode is None:
             process.kill()

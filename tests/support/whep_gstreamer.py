@@ -37,7 +37,7 @@ DECODER = (
 def request(method: str, url: str, token: str, body: bytes | None = None) -> Any:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"}
     made = urllib.request.Request(url, data=body, headers=headers, method=method)
-    return urllib.request.urlopen(made, timeout=20)
+    return urllib.request.urlopen(made, timeout=60)
 
 
 class Player:

@@ -15,9 +15,9 @@ from tests.support.lab.access import Place, ServerPlace, server
 from tests.support.lab.control import Answer, Command, Configure, Count, Counted, Done, Flow, Open
 from tests.support.lab.namespaces import Namespace
 from tests.support.lab.topology import PERFECT, Attachment, Line, Topology
+from tests.support.waiting import PATIENCE
 
 DEVICE: Final = "eth0"  # what a host calls its device: programs leave out tun0 and its like
-_ANSWER_SECONDS: Final = 10.0
 
 
 class LabError(Exception):
@@ -110,7 +110,7 @@ class Lab:
         assert self._router, "the router does not run"
         assert self._router.stdin, "it has an input"
         assert self._router.stdout, "and an output"
-        async with self._turn, asyncio.timeout(_ANSWER_SECONDS):
+        async with self._turn, asyncio.timeout(PATIENCE):
             self._router.stdin.write(msgspec.json.encode(command) + b"\n")
             line = await self._router.stdout.readline()
         if not line:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final
 
 from tests.support.probe import Page
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 _GAP: Final = 0.5  # seconds without a picture: an interruption
 _CALM: Final = 1.0  # seconds of pictures after which it is over
@@ -34,7 +34,7 @@ class Screen:
         await page.evaluate(_RECORD)
         return cls(page)
 
-    async def back_after(self, moment: float, within: float = 30.0) -> float:
+    async def back_after(self, moment: float, within: float = PATIENCE) -> float:
         """Seconds from the moment (Unix time) until pictures came for good; 0: they always did.
 
         What happened at the moment must stop the picture within two seconds, if it does at all.
