@@ -13,21 +13,26 @@ from tests.support.server import Program, running_program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These run alone, unless they are marked to run beside others."""
+    """The tests of a module share a loop, and those with a browser also that, and a worker."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and item.get_closest_marker("beside") is None:
-            item.add_marker("alone")
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+            if "chromium" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium; pages may sound before anybody touched them."""
+    """Debian's Chromium; pages may sound before anybody touched them.
+
+    Each test is a visitor of its own there.
+    """
     async with browser(autoplay=True) as running:
         yield running
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def rendezvous(tmp_path: Path) -> AsyncIterator[Program]:
     """The real program on a free port."""
     async with running_program(state=tmp_path / "rendezvous.sqlite") as program:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import page_at
@@ -10,8 +9,6 @@ from tests.support.coturn import LOOPBACK, Coturn, running_coturn
 from tests.support.peers import VIEWER_SECRET, Key, claim, connect
 from tests.support.server import Running, running_server
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.beside
 
 ROOM = f"#Door.{VIEWER_SECRET}"
 

@@ -11,10 +11,7 @@ from tests.support.lab.access import NO_UDP, OPEN, PORT, SYMMETRIC, Access, Plac
 from tests.support.lab.lab import Lab, laboratory
 
 MISSING = namespaces.missing()
-pytestmark = [
-    pytest.mark.beside,
-    pytest.mark.skipif(bool(MISSING), reason=f"no network namespaces: needs {MISSING}"),
-]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no network namespaces: needs {MISSING}")
 
 SAYS = {OPEN: "nat_none", PORT: "nat_independent", SYMMETRIC: "nat_symmetric"}
 

@@ -9,6 +9,7 @@ from publisher.media.fragments import Fragments
 from publisher.media.packets import SECOND
 from publisher.media.tracks import tracks_of
 from publisher.media.units import AccessUnit
+from tests.support.browser import visitor
 from tests.support.films import film
 
 GAP = 0.3  # seconds
@@ -41,6 +42,7 @@ async def test_pictures_after_a_short_gap_are_kept_without_a_key_frame(chromium:
         fragments.add(unit)
     generation = fragments[0].generation
     data = generation.init + b"".join(fragments[n].data for n in range(fragments.end))
-    page = await chromium.new_page()
-    ranges = await page.evaluate(APPEND, [b64encode(data).decode(), generation.mime])
+    async with visitor(chromium) as context:
+        page = await context.new_page()
+        ranges = await page.evaluate(APPEND, [b64encode(data).decode(), generation.mime])
     assert [round(seconds, 2) for seconds in ranges] == [2.0 + GAP]

@@ -51,22 +51,20 @@ async def _leg(page: Page) -> str:
     return str((await Player(page).stats())["leg"])
 
 
+@pytest.mark.alone
 async def test_a_viewer_gets_the_cameras_own_sound_and_picture_in_step(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
     with rtsp_camera("plain") as camera:
         async with watching(rendezvous, camera, chromium, tmp_path, "?audio=aac") as page:
-            pictures = await probe.pictures(page)
+            await probe.live(page)
             assert await _leg(page) == "fmp4"
-            assert pictures.moves
-            assert pictures.rate >= 25
-            assert pictures.delay < 1000
-            assert (await probe.sound(page)).hz == pytest.approx(1000, rel=0.02)
-            await until(lambda: _in_step(page), within=30)
+            await probe.tone(page)
+            await until(lambda: _in_step(page))
             media = base64.b64decode(await page.evaluate("portholeAppended()"))
         sent_units, sent_sounds = {unit.nals for unit in camera.records()}, set(camera.sounds())
     units, sounds = _coded(media)
-    assert len(units) > 100
+    assert len(units) > 50
     assert [unit for unit in units if unit not in sent_units] == []
     assert len(sounds) > 150
     assert [sound for sound in sounds if sound not in sent_sounds] == []
@@ -128,10 +126,10 @@ async def test_b_frames_play_over_this_leg_by_themselves(
 ) -> None:
     with rtsp_camera("b-frames") as camera:
         async with watching(rendezvous, camera, chromium, tmp_path) as page:
-            pictures = await probe.pictures(page)
+            pictures = await probe.live(page)
             assert await _leg(page) == "fmp4"
-            assert pictures.moves
-            assert len(pictures.codes) > 20  # over RTP one in thirty would be decoded
+            # Over RTP one in thirty would be decoded.
+            assert pictures.codes[-1].frame - pictures.codes[0].frame < 10 * len(pictures.codes)
 
 
 async def test_a_picture_that_fell_behind_is_live_again(

@@ -9,10 +9,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.support.browser import browser
 from tests.support.scripted_rendezvous import ScriptedRendezvous
-from tests.support.waiting import until
-
-# One browser for all of these tests: most of a short test would be its start.
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.beside]
+from tests.support.waiting import PATIENCE, until
 
 SECRET = "dmlld2VyLXNlY3JldC0wMQ"
 BUTTONS = (
@@ -70,7 +67,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def page(chromium: Browser) -> AsyncIterator[Page]:
     """A page that must not throw."""
     page = await chromium.new_page(viewport={"width": 1000, "height": 700})
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(1000 * PATIENCE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
@@ -90,7 +87,7 @@ def status(page: Page) -> Locator:
 
 async def says(page: Page, words: str) -> None:
     """Waits until the player says so."""
-    await expect(status(page)).to_contain_text(words, timeout=10_000)
+    await expect(status(page)).to_contain_text(words, timeout=1000 * PATIENCE)
 
 
 async def test_every_state_is_said_in_words(page: Page, rendezvous: ScriptedRendezvous) -> None:

@@ -16,8 +16,6 @@ from tests.support.daemon import publisher
 from tests.support.player import Player
 from tests.support.server import Program, running_program
 
-pytestmark = pytest.mark.beside
-
 RELAY = "127.0.0.77"  # nobody else's: an address that is another one is somebody's own
 SHOWN = {RELAY, "127.0.0.1", "0.0.0.0"}  # the second is every browser's o= (RFC 8829 §5.2.1)
 

@@ -21,7 +21,7 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def nodes(redis: RedisServer) -> AsyncIterator[list[Program]]:
     """Two programs."""
     async with AsyncExitStack() as stack:

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Browser
 
 from rendezvous.wire.messages import End, Offer
@@ -18,7 +17,6 @@ from tests.support.server import Program
 from tests.support.waiting import until
 
 SMALL = "test:?size=320x192&fps=30&bitrate=200000"  # eight decoders share the machine
-FREE_WITHIN = 15.0  # seconds
 
 
 def start(rendezvous: Program, *words: str) -> list[str]:
@@ -41,20 +39,20 @@ async def test_eight_watch_and_however_some_leave_the_others_see_on(
         killed = await victim.new_page()
         await killed.goto(link)
         players = [Player(page) for page in (*staying, leaving, closing, killed)]
-        await asyncio.gather(*(player.live(within=30) for player in players))
+        await asyncio.gather(*(player.live() for player in players))
         assert camera.sockets > idle
 
         streams = [await player.stream() for player in players[:5]]
         await leaving.goto("about:blank")
         await closing.close()
         await browsers.kill(victim)
-        await until(lambda: "5 left" in camera.terminal, FREE_WITHIN)
+        await until(lambda: "5 left" in camera.terminal)
         for player, stream in zip(players[:5], streams, strict=True):
             await player.moves()
             assert await player.stream() == stream
         for page in staying:
             await page.close()
-        await until(lambda: camera.sockets == idle, FREE_WITHIN)
+        await until(lambda: camera.sockets == idle)
 
 
 async def test_a_viewer_too_many_is_told_so(
@@ -129,7 +127,6 @@ def _hostile_offers() -> list[str]:
     ]
 
 
-@pytest.mark.beside
 async def test_joining_and_leaving_again_and_again_costs_nothing(
     rendezvous: Program, tmp_path: Path
 ) -> None:
@@ -140,5 +137,5 @@ async def test_joining_and_leaving_again_and_again_costs_nothing(
         await come_and_go(link, times=100)
         settled = camera.rss
         await come_and_go(link, times=200)
-        await until(lambda: camera.sockets == idle, FREE_WITHIN)
+        await until(lambda: camera.sockets == idle)
         assert camera.rss - settled < 6 * 1024 * 1024

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from urllib.parse import urljoin
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
 from publisher.sources.pattern import TimeCode
 from tests.support import probe, whep
@@ -25,11 +26,11 @@ from tests.support.waiting import until
 from tests.support.whep import Endpoint, Foreign
 
 SOURCE = "test:?size=640x360&fps=30&bitrate=800000"
-SECONDS = 3
-PICTURES = 30 * SECONDS
+PICTURES = 60
+PLACES = 10  # of a room
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def camera(rendezvous: Program, tmp_path: Path) -> AsyncIterator[Publisher]:
     server = f"127.0.0.1:{rendezvous.port}"
     words = ["start", "--server", server, "--room", "MyRoom", "--source", SOURCE]
@@ -59,17 +60,9 @@ async def test_a_player_from_npm_shows_the_camera_in_chromium(
 ) -> None:
     endpoint = Endpoint.of(await camera.link())
     async with whep.site(package, endpoint) as url, page_at(chromium, url) as page:
-        await until(lambda: _moves(page), within=20)
-        pictures = await probe.pictures(page, "video", seconds=SECONDS)
-        assert pictures.moves
-        assert pictures.rate >= 20
-        assert pictures.delay < 1000
+        await probe.live(page, "video", count=PICTURES)
         await page.evaluate("window.stop()")
     await camera.says(r"0 left")
-
-
-async def _moves(page: Page) -> bool:
-    return (await probe.pictures(page, "video", seconds=0.5)).moves
 
 
 @pytest.mark.parametrize("stack", [whep.gstreamer, whep.werift])
@@ -78,12 +71,11 @@ async def test_a_foreign_stack_shows_the_camera(
 ) -> None:
     async with stack(Endpoint.of(await camera.link())) as player:
         await player.shows(PICTURES)
+        await until(lambda: median(player.delays[-30:]) < probe.LIVE)
     assert ahead(player.codes)
     assert len(player.codes) >= 0.95 * player.pictures
-    assert max(player.delays[-30:]) < 1000
 
 
-@pytest.mark.beside
 async def test_a_player_that_is_killed_frees_its_place(tmp_path: Path) -> None:
     """Nobody says goodbye: the camera hears nothing more on the media path."""
     one_place = ("--viewers-per-room", "1")
@@ -94,7 +86,7 @@ async def test_a_player_that_is_killed_frees_its_place(tmp_path: Path) -> None:
             async with whep.werift(endpoint) as player:
                 await player.shows(10)
                 await player.kill()
-            await camera.says(r"media_lost; 0 left", within=20)
+            await camera.says(r"media_lost; 0 left")
             async with whep.werift(endpoint) as player:
                 await player.shows(10)
 
@@ -128,9 +120,10 @@ async def test_a_storm_of_half_open_sessions_passes_and_costs_nothing(
         found = await storm(endpoint, offer, 1_000)
         settled = resident(rendezvous.process.pid)
         found += await storm(endpoint, offer, 1_000)
-    assert 10 <= found[201] <= 20  # the places of the room, twice if it took the camera that long
+    assert found[201] >= PLACES
+    assert max(map(int, re.findall(r"A viewer joins \((\d+) now", camera.terminal))) == PLACES
     assert found.keys() <= {201, 429, 503}
-    await until(lambda: (camera.sockets, sockets(rendezvous.process.pid)) == idle, within=30)
+    await until(lambda: (camera.sockets, sockets(rendezvous.process.pid)) == idle)
     assert resident(rendezvous.process.pid) - settled < 3_000_000
     async with whep.werift(endpoint) as player:
         await player.shows(10)

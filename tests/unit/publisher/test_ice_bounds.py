@@ -15,6 +15,7 @@ from publisher.rtc.ice.agent import Agent
 from publisher.rtc.ice.bounded import MOST_PAIRS, Endpoint
 from publisher.rtc.ice.hosts import Network
 from publisher.rtc.ice.urls import Transport
+from tests.support.waiting import PATIENCE
 
 State = CandidatePair.State
 VIEWER = ("198.51.100.1", 10000)
@@ -319,5 +320,5 @@ async def test_consent_ends_when_it_does_and_not_at_the_next_question(
     monkeypatch.setattr(checks, "_CONSENT_SECONDS", 3600.0)
     camera = Camera()
     camera.agent._protocols.clear()
-    await asyncio.wait_for(camera.agent.query_consent(), 5)
+    await asyncio.wait_for(camera.agent.query_consent(), PATIENCE)
     assert camera.agent._closed

@@ -19,7 +19,7 @@ from publisher.rtc.ice.hosts import Network
 from publisher.rtc.ice.nomination import Nominations, route_of
 from publisher.rtc.ice.urls import Transport
 from rendezvous.wire.messages import IcePolicy, IceServer
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 REMOTE = ("198.51.100.1", 10000)
 State = CandidatePair.State
@@ -215,7 +215,7 @@ async def test_consent_that_is_never_given_is_lost(
     wire = direct()
     wire.outcomes = [False] * 100_000
     agent._nominated[1] = pair(wire)
-    await asyncio.wait_for(agent.query_consent(), 5)
+    await asyncio.wait_for(agent.query_consent(), PATIENCE)
     assert agent._closed
     assert not agent.ear.signs
 
@@ -252,7 +252,7 @@ async def test_names_are_asked_for_beside_the_rest_and_not_without_end(
         agent.resolve(Candidate.from_sdp(HIDDEN))
     agent.resolve(Candidate.from_sdp(HIDDEN.replace("udp", "tcp")))
     await until(lambda: len(asked) == names.MOST)
-    await asyncio.wait_for(agent.close(), 5)
+    await asyncio.wait_for(agent.close(), PATIENCE)
 
 
 @pytest.mark.parametrize("name", ["a.example", "a.b.local", f"{'a' * 64}.local", "*.local"])

@@ -12,6 +12,7 @@ from publisher.rtc.ice.gatherer import Gatherer
 from publisher.rtc.ice.urls import Server
 from publisher.rtc.ice.ways import Way
 from rendezvous.wire.messages import IceServer
+from tests.support.waiting import PATIENCE
 
 
 class Camera:
@@ -42,7 +43,7 @@ def unsaid(monkeypatch: pytest.MonkeyPatch) -> None:
 async def gathered(*servers: IceServer) -> tuple[Camera, Gatherer]:
     camera = Camera()
     made = Gatherer(camera, servers)
-    await asyncio.wait_for(made.start(), 5)
+    await asyncio.wait_for(made.start(), PATIENCE)
     return camera, made
 
 
@@ -130,6 +131,6 @@ async def test_who_stops_waits_until_all_have_stopped(monkeypatch: pytest.Monkey
     made.start()
     for _ in range(10):
         await asyncio.sleep(0)
-    await asyncio.wait_for(made.close(), 5)
+    await asyncio.wait_for(made.close(), PATIENCE)
     assert len(ended) == 3
     assert asyncio.all_tasks() == {asyncio.current_task()}

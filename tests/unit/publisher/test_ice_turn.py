@@ -15,6 +15,7 @@ from publisher.rtc.ice.turn import StreamClient, UdpClient
 from publisher.rtc.path import RELAY_BYTES
 from tests.chaos.virtual import VirtualLoop
 from tests.support.scripted_turn import ADDRESS, PASSWORD, USERNAME, TurnServer
+from tests.support.waiting import PATIENCE
 
 PEER = ("192.0.2.1", 1000)
 CHANNEL = 0x4000
@@ -206,7 +207,7 @@ async def test_an_allocation_of_a_server_that_is_gone_ends_in_time(
 ) -> None:
     monkeypatch.setattr(turn, "_DELETE_SECONDS", 0.01)
     scene = Scene()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await scene.client.delete()
     assert [message.attributes["LIFETIME"] for message in scene.asked] == [0]
     assert scene.wire.closed

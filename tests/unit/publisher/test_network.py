@@ -9,6 +9,7 @@ import pytest
 from publisher.supervisor import network
 from publisher.supervisor.network import NetworkWatch, is_local, source_addresses
 from tests.chaos.virtual import VirtualLoop
+from tests.support.waiting import PATIENCE
 
 Sources = tuple[str | None, ...]
 
@@ -97,12 +98,13 @@ async def test_the_kernel_s_word_is_passed_on_at_once(monkeypatch: pytest.Monkey
     kernel, netlink = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     netlink.setblocking(False)
     monkeypatch.setattr(network, "_netlink", lambda: netlink)
+    monkeypatch.setattr(network, "LOOK_SECONDS", 3600.0)
     told = asyncio.Event()
     with kernel:
         watching = asyncio.create_task(NetworkWatch(told.set).run())
         await asyncio.sleep(0)
         kernel.send(b"a message about an address")
-        async with asyncio.timeout(0.8):  # before it looks by itself
+        async with asyncio.timeout(PATIENCE):  # it would not look by itself before
             await told.wait()
         watching.cancel()
         await asyncio.wait([watching])

@@ -16,7 +16,7 @@ from publisher.media.format import B_FRAMES, Format
 from publisher.media.outlets import Outlets, Transcode
 from publisher.media.transcoder import Transcoder
 from publisher.media.units import AacFrame, AccessUnit, AudioBlock
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 from tests.unit.publisher.test_conversion import FRAME, SIZE, jpegs, picture, source
 
 H264 = Format("42c01f", "opus", (), parameter_sets=(b"\x67", b"\x68"))
@@ -125,7 +125,7 @@ def test_an_encoder_keeps_nothing_of_what_it_had_to_catch_up_with() -> None:
     made = Transcoder("camera:", source(), [next(camera)], lambda _: caught_up.set(), lambda: None)
     made.start()
     made.put(next(camera))
-    assert caught_up.wait(5)
+    assert caught_up.wait(PATIENCE)
     assert not made._backlog
     made.close()
 

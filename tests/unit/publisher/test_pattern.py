@@ -13,6 +13,7 @@ import av
 import pytest
 
 from publisher.sources.pattern import FLASH_SPOT, SAMPLE_RATE, Pattern, TimeCode, read, tone
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 NOON = 1_790_000_000_000  # a full second
@@ -158,5 +159,5 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
             f"import sys; sys.path.insert(0, {str(ROOT)!r});import publisher.sources.pattern",
         ],
         check=True,
-        timeout=20,
+        timeout=PATIENCE,
     )
