@@ -16,7 +16,7 @@ from playwright.async_api import Page
 from tests.bench.stage import watched_camera
 from tests.support.bench import Figure, benchmark, median, percentile
 from tests.support.browser import browser, page_at
-from tests.support.cameras import rtsp_camera
+from tests.support.cameras import FULL, rtsp_camera
 from tests.support.janus_page import janus_page
 
 _CAMERA = "long-gop"
@@ -94,7 +94,7 @@ async def first_frame_without_cache() -> AsyncIterator[Figure]:
 @benchmark
 async def first_frame_of_janus() -> AsyncIterator[Figure]:
     """The same camera through Janus's streaming plugin."""
-    with tempfile.TemporaryDirectory() as name, rtsp_camera(_CAMERA) as camera:
+    with tempfile.TemporaryDirectory() as name, rtsp_camera(_CAMERA, size=FULL) as camera:
         async with (
             janus_page(Path(name), camera.url) as url,
             browser(autoplay=True) as chromium,

@@ -12,7 +12,7 @@ from publisher.sources.address import Address
 from publisher.sources.pattern import read
 from publisher.sources.rtsp.camera import RtspCamera
 from tests.support.bench import Figure, benchmark, median
-from tests.support.cameras import rtsp_camera
+from tests.support.cameras import FULL, SMALL, rtsp_camera
 
 
 @benchmark
@@ -34,13 +34,13 @@ def _load() -> float:
 @benchmark
 async def reading_delay() -> AsyncIterator[Figure]:
     """From the drawing of a picture to its reading, through a real camera's encoder and RTSP."""
-    for variant in ("plain", "h265"):
-        yield Figure(variant, await asyncio.to_thread(_delay, variant), "ms", at_most=15)
+    for variant, size in (("plain", FULL), ("h265", SMALL)):
+        yield Figure(variant, await asyncio.to_thread(_delay, variant, size), "ms", at_most=15)
 
 
-def _delay(variant: str) -> float:
+def _delay(variant: str, size: str) -> float:
     """The median of three seconds, without the first pictures, which come in a burst."""
-    with rtsp_camera(variant) as camera:
+    with rtsp_camera(variant, size=size) as camera:
         opened = RtspCamera(Address.parse(camera.url)).open()
         pictures = (packet for packet in opened.packets() if packet.kind == "video")
         decoder = av.CodecContext.create(opened.streams[0].codec, "r")

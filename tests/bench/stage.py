@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page
 
 from tests.support.browser import browser, page_at
-from tests.support.cameras import RtspCamera, rtsp_camera
+from tests.support.cameras import FULL, RtspCamera, rtsp_camera
 from tests.support.daemon import publisher
 from tests.support.player import Player
 from tests.support.server import Program, running_program
@@ -41,7 +41,7 @@ async def watched_camera(
     """
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        camera = stack.enter_context(rtsp_camera(variant))
+        camera = stack.enter_context(rtsp_camera(variant, size=FULL))
         rendezvous = await stack.enter_async_context(running_program(state=state / "r.sqlite"))
         server = f"127.0.0.1:{rendezvous.port}"
         words = ["start", "--server", server, "--room", "Bench", "--source", camera.url]

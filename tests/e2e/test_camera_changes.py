@@ -30,9 +30,9 @@ async def test_a_new_resolution_and_a_restart_with_other_parameter_sets_keep_the
             await until(lambda: _width(page, 480))
             await probe.live(page)
             camera.stop()
-            camera.variant = "small"
+            camera.size = "320x180"
             camera.start()
-            await until(lambda: _width(page, 640))
+            await until(lambda: _width(page, 320))
             await probe.live(page)
             assert terminal.terminal.count("A viewer joins") == 1
 

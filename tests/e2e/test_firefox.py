@@ -21,7 +21,7 @@ async def test_stock_firefox_sees_and_hears_a_camera(rendezvous: Program, tmp_pa
             pictures = await probe.pictures(page, count=60)
             await until(lambda: _sounds(page))
             stats = await Player(page).stats()
-    assert (stats["leg"], stats["codec"], stats["width"]) == ("fmp4", "H264", 1280)
+    assert (stats["leg"], stats["codec"], stats["width"]) == ("fmp4", "H264", 640)
     shown = [code.unix_ms for code in pictures.codes]
     assert shown == sorted(shown)  # here a picture may be seen twice
     assert len(set(shown)) > 30

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page
 
 from tests.support import probe
 from tests.support.browser import page_at
-from tests.support.cameras import rtsp_camera
+from tests.support.cameras import FULL, rtsp_camera
 from tests.support.daemon import Publisher, publisher
 from tests.support.player import Player
 from tests.support.server import Program, running_program
@@ -45,7 +45,7 @@ async def watching(
 async def test_an_rtsp_camera_is_seen_and_heard_in_step(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
-    with rtsp_camera("plain") as camera:
+    with rtsp_camera("plain", size=FULL) as camera:
         async with watching(rendezvous, camera.url, chromium, tmp_path) as (_, page):
             await Player(page).live()
             # A receiver needs some reports of the sender before it knows sound from picture, and

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from urllib.parse import urljoin
@@ -15,7 +14,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from publisher.sources.pattern import TimeCode
 from tests.support import probe, whep
 from tests.support.browser import page_at
 from tests.support.daemon import Publisher, publisher
@@ -49,11 +47,6 @@ async def light_offer() -> AsyncIterator[str]:
         await connection.close()
 
 
-def ahead(codes: list[TimeCode]) -> bool:
-    """Whether each picture was drawn after the one before."""
-    return all(a.unix_ms < b.unix_ms for a, b in pairwise(codes))
-
-
 @pytest.mark.parametrize("package", sorted(whep.SCRIPTS))
 async def test_a_player_from_npm_shows_the_camera_in_chromium(
     camera: Publisher, chromium: Browser, package: str
@@ -72,7 +65,7 @@ async def test_a_foreign_stack_shows_the_camera(
     async with stack(Endpoint.of(await camera.link())) as player:
         await player.shows(PICTURES)
         await until(lambda: median(player.delays[-30:]) < probe.LIVE)
-    assert ahead(player.codes)
+    assert probe.ahead(player.codes)
     assert len(player.codes) >= 0.95 * player.pictures
 
 

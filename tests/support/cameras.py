@@ -25,6 +25,7 @@ PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-base gstreamer1.0-plugins-good "
     "gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 )
+SMALL, FULL = "640x360", "1280x720"
 USER, PASSWORD = "admin", "s3cret pass/word"  # of the variant "auth"
 
 
@@ -53,10 +54,14 @@ def nals(data: bytes) -> list[Nal]:
 
 
 class RtspCamera:
-    """A real RTSP camera in a process of its own; ``variant`` is one of rtsp_camera.py's."""
+    """A real RTSP camera in a process of its own; ``variant`` is one of rtsp_camera.py's.
 
-    def __init__(self, variant: str = "plain", port: int | None = None) -> None:
+    Variant and size may be changed for the next start.
+    """
+
+    def __init__(self, variant: str = "plain", port: int | None = None, size: str = SMALL) -> None:
         self.variant = variant
+        self.size = size
         self.port = port or 0
         self._directory = tempfile.TemporaryDirectory(prefix="porthole-camera-")
         self._record = Path(self._directory.name) / "sent.jsonl"
@@ -94,7 +99,12 @@ class RtspCamera:
 
     def _command(self) -> list[str]:
         program = [SYSTEM_PYTHON, str(ROOT / "tests/support/rtsp_camera.py")]
-        options = {"variant": self.variant, "port": self.port, "record": self._record}
+        options = {
+            "variant": self.variant,
+            "size": self.size,
+            "port": self.port,
+            "record": self._record,
+        }
         return program + [f"--{name}={value}" for name, value in options.items()]
 
     def _await_ready(self, process: subprocess.Popen[str]) -> int:
@@ -168,9 +178,15 @@ class RtspCamera:
         self._directory.cleanup()
 
 
-def rtsp_camera(variant: str = "plain", port: int | None = None) -> RtspCamera:
-    """A real RTSP camera that runs while the context does, on any free port or on a given one."""
-    return RtspCamera(variant, port)
+def rtsp_camera(
+    variant: str = "plain", port: int | None = None, *, size: str = SMALL
+) -> RtspCamera:
+    """A real RTSP camera that runs while the context does, on any free port or on a given one.
+
+    Its pictures are small unless the size matters: what encodes, decodes and shows them shares
+    the machine with other tests.
+    """
+    return RtspCamera(variant, port, size)
 
 
 # ── what is no camera ───────────────────────────────────────────────────────

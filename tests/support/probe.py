@@ -5,6 +5,7 @@ Benchmarks ask for what is presented in so many seconds.
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -78,9 +79,8 @@ class Pictures:
 
     @property
     def moves(self) -> bool:
-        """Whether every code that was read is later than the one before."""
-        ahead = all(a.unix_ms < b.unix_ms for a, b in pairwise(self.codes))
-        return ahead and len(self.codes) > 1
+        """Whether every picture that could be read was drawn after the one before."""
+        return ahead(self.codes) and len(self.codes) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,11 @@ class Sync:
         return median(self.sound_delays) - self.picture_delay
 
 
+def ahead(codes: Sequence[TimeCode]) -> bool:
+    """Whether each was drawn after the one before; a camera that was late draws two at once."""
+    return all((a.unix_ms, a.frame) < (b.unix_ms, b.frame) for a, b in pairwise(codes))
+
+
 async def pictures(page: Page, target: str = PLAYER, *, count: int = 20) -> Pictures:
     """The next frames that the target presents, so many of them."""
     seen = await _frames(page, target, PATIENCE, count)
@@ -123,7 +128,7 @@ async def live(page: Page, target: str = PLAYER, *, count: int = 20) -> Pictures
         seen = await pictures(page, target, count=count)
         if len(seen.codes) < 2:
             return None  # it has hardly begun
-        assert seen.moves, [code.unix_ms for code in seen.codes]
+        assert seen.moves, seen.codes
         return seen if seen.delay < LIVE else None
 
     found = await until(fresh)

@@ -75,7 +75,6 @@ class Variant:
 
     video: str = X264 + " ! " + byte_stream("constrained-baseline")
     audio: str = AAC
-    size: tuple = (1280, 720)
     gop: int = FPS
     auth: bool = False
 
@@ -89,9 +88,8 @@ VARIANTS = {
     "g711": Variant(audio=PCMA),
     "g711-mu": Variant(audio=PCMU),
     "no-audio": Variant(audio=""),
-    "h265": Variant(video=f"{X265} ! {H265}", size=(640, 360)),
-    "small": Variant(size=(640, 360)),
-    "mjpeg": Variant(video=MJPEG, size=(640, 360)),
+    "h265": Variant(video=f"{X265} ! {H265}"),
+    "mjpeg": Variant(video=MJPEG),
     "auth": Variant(auth=True),
 }
 
@@ -210,9 +208,9 @@ def length_prefixed(data: bytes) -> list:
 class Camera:
     """One RTSP mount point."""
 
-    def __init__(self, variant: Variant, recorder: Recorder | None) -> None:
+    def __init__(self, variant: Variant, size: list, recorder: Recorder | None) -> None:
         self._variant, self._recorder = variant, recorder
-        self._pattern = Pattern(*variant.size)
+        self._pattern = Pattern(*size)
         self._feeder: Feeder | None = None
         self.factory = GstRtspServer.RTSPMediaFactory()
         self.factory.set_shared(True)
@@ -229,7 +227,7 @@ class Camera:
             self._feeder.pattern = self._pattern
 
     def _launch(self) -> str:
-        width, height = self._variant.size
+        width, height = self._pattern.width, self._pattern.height
         # On a busy machine encoders are too slow: then pictures are left out, and sound waits.
         source = "appsrc is-live=true format=time max-bytes=0 leaky-type=downstream max-buffers="
         picture = picture_caps(width, height)
@@ -269,10 +267,14 @@ def digest_auth() -> Any:
     return auth
 
 
+def size_of(text: str) -> list:
+    return [int(number) for number in text.split("x")]
+
+
 def obey(camera: Camera, loop: Any) -> bool:
     line = sys.stdin.readline()
     if line:
-        camera.resize(*map(int, line.split("x")))
+        camera.resize(*size_of(line))
     else:
         loop.quit()
     return bool(line)
@@ -282,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--variant", choices=VARIANTS, default="plain")
+    parser.add_argument("--size", type=size_of, default="640x360")
     parser.add_argument("--record", metavar="FILE")
     arguments = parser.parse_args()
     variant = VARIANTS[arguments.variant]
@@ -294,7 +297,7 @@ def main() -> None:
         if arguments.record
         else None
     )
-    camera = Camera(variant, recorder)
+    camera = Camera(variant, arguments.size, recorder)
     server.get_mount_points().add_factory(PATH, camera.factory)
     if variant.auth:
         server.set_auth(digest_auth())

@@ -18,6 +18,7 @@ from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
 from publisher.rtc import private
+from publisher.rtc.ice import checks
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import ServerAddress, connect
 from publisher.sources.address import Address
@@ -30,6 +31,7 @@ from publisher.supervisor.room import Place
 from publisher.whip import http
 from publisher.whip.endpoint import Endpoint
 from rendezvous.wire.messages import IcePolicy, IceServer, Source, SourceState
+from tests.support.probe import ahead
 from tests.support.scripted_whip import (
     TOKEN,
     Reply,
@@ -40,7 +42,7 @@ from tests.support.scripted_whip import (
     whip_server,
 )
 from tests.support.server import running_server
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 BASELINE = Format("42e01f", "opus", ())
 MAIN = Format("4d401f", "opus", ())
@@ -88,8 +90,7 @@ async def test_picture_and_sound_reach_an_sfu() -> None:
     async with whip_server() as server, started(a_camera(None, endpoint(server.url))):
         sfu = await server.session()
         await until(lambda: len(sfu.codes) >= 30 and sfu.blocks >= 30)
-    drawn = [code.unix_ms for code in sfu.codes]
-    assert drawn == sorted(set(drawn))
+    assert ahead(sfu.codes)
 
 
 async def test_the_offer_is_as_the_rfc_wants_it() -> None:
@@ -287,7 +288,7 @@ async def test_a_busy_server_says_when_to_return() -> None:
     refused, accepted = (
         at for at, r in zip(server.times, server.requests, strict=True) if r.method == "POST"
     )
-    assert 1.0 <= accepted - refused < 5.0
+    assert accepted - refused >= 1.0
 
 
 @pytest.mark.parametrize(
@@ -326,21 +327,23 @@ async def test_a_session_that_the_server_ends_is_followed_by_another() -> None:
 
 
 async def test_a_server_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 7.0)  # a check goes out every 6 s at the latest
+    monkeypatch.setattr(checks, "_CONSENT_SECONDS", 0.3)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 2.0)
     async with broadcasting() as (server, _):
         (await server.session(0)).vanish()
-        await until(lambda: len(server.sessions) > 1, within=20)
+        await until(lambda: len(server.sessions) > 1)
         await server.session(1)
 
 
 async def test_a_server_that_is_quiet_but_answers_checks_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 7.0)
+    monkeypatch.setattr(checks, "_CONSENT_SECONDS", 0.3)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 2.0)
     async with broadcasting() as (server, _):
         sfu = await server.session(0)
         sfu.become_lite()
-        await until(lambda: sfu.checks >= 2, within=20)  # they are 4 s apart at least
+        await until(lambda: sfu.checks >= 10)  # each is a quarter of a second or more
         assert server.methods() == ["POST"]
 
 
@@ -400,8 +403,11 @@ async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.Monke
         assert caught.value.code == "whip_silent"
 
 
-async def test_a_stop_does_not_wait_for_a_server_that_never_answers() -> None:
-    async with asyncio.timeout(3):
+async def test_a_stop_does_not_wait_for_a_server_that_never_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "EXCHANGE_SECONDS", 3600.0)
+    async with asyncio.timeout(PATIENCE):
         async with broadcasting(silence()) as (server, _):
             await until(lambda: server.methods() == ["POST"])
 

@@ -29,7 +29,7 @@ from tests.support import peers
 from tests.support.cameras import RtspCamera, rtsp_camera
 from tests.support.channel_viewer import ChannelViewer, Generation, channel_viewer
 from tests.support.server import Running, running_server
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ONE_LOOP = True  # signalling and sources are tested on both elsewhere
 ROOM, SECRET = "Yard", peers.VIEWER_SECRET
@@ -56,7 +56,7 @@ async def published(url: str, state: Path) -> AsyncIterator[Running]:
             ).run()
         )
         try:
-            await asyncio.wait_for(claimed.wait(), 5.0)
+            await asyncio.wait_for(claimed.wait(), PATIENCE)
             yield server
         finally:
             task.cancel()

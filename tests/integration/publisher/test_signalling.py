@@ -16,6 +16,7 @@ from publisher.signalling.connection import Connection, ServerAddress, connect
 from rendezvous.wire.messages import Claimed, Error, Goaway, Joined, Ping, Source, SourceState
 from tests.support import peers
 from tests.support.server import Running, running_server
+from tests.support.waiting import PATIENCE
 
 LIVE = Source(state=SourceState.LIVE)
 ROOM = Room("MyRoom", "", peers.VIEWER_SECRET)
@@ -79,7 +80,7 @@ async def test_a_second_publisher_with_the_same_key_takes_over(key: CameraKey) -
         taken(server, key) as (_, after),
     ):
         assert after.epoch > before.epoch
-        said = await asyncio.wait_for(first.receive(), 5)
+        said = await asyncio.wait_for(first.receive(), PATIENCE)
         assert isinstance(said, Error)
         assert said.code == "superseded"
 

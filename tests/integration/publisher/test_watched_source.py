@@ -13,7 +13,7 @@ from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
 from publisher.sources import reader, watch
 from tests.support.media import picture
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 class SocketCamera:
@@ -111,7 +111,7 @@ async def test_a_silent_camera_is_looked_at(
 async def test_who_gives_up_while_it_is_opened_leaves_nothing_open(camera: SocketCamera) -> None:
     opening = threading.Event()
     stock = camera.open
-    camera.open = lambda: (opening.wait(5), stock())[1]  # type: ignore[method-assign]
+    camera.open = lambda: (opening.wait(PATIENCE), stock())[1]  # type: ignore[method-assign]
     reading = read(camera, [])
     await asyncio.sleep(0)  # the thread begins
     reading.cancel()

@@ -14,32 +14,11 @@ import pytest
 from publisher.media.packets import Packet
 from publisher.sources import pattern, test_camera
 from rendezvous.program.errors import UsageError
+from tests.support.clock import Clock
 from tests.support.waiting import PATIENCE
 
 SMALL = "test:?size=320x180&fps=30&gop=10&bitrate=500000"
 HOUR = 3600 * 10**9  # nanoseconds
-
-
-class Clock:
-    """Both clocks of a machine, which go on while somebody waits; and what a camera waits with."""
-
-    EPOCH = 1_790_000_000_123_456_789  # nanoseconds, when the monotonic clock was zero
-
-    def __init__(self) -> None:
-        self.now = 1_000_000_000
-
-    def monotonic_ns(self) -> int:
-        return self.now
-
-    def time_ns(self) -> int:
-        return self.now + self.EPOCH
-
-    def wait(self, seconds: float) -> bool:
-        self.now += round(seconds * 10**9)
-        return False
-
-    def set(self) -> None:
-        """Nobody waits."""
 
 
 @pytest.fixture

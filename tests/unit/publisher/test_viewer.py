@@ -21,7 +21,7 @@ from rendezvous.wire.messages import (
     Offer,
     Session,
 )
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 ID, SECRET = "s" * 22, "k" * 22
 OPENING = Session(session=ID, secret=SECRET, sdp="offer")

@@ -39,6 +39,6 @@ def test_the_delay_is_the_median_of_those_that_could_be_read() -> None:
 
 def test_pictures_move_when_each_was_drawn_after_the_one_before() -> None:
     assert frames(0, 33, None, 66).moves
-    assert not frames(0, 33, 33).moves
+    assert frames(0, 33, 33).moves  # two at once, one after the other
     assert not frames(0, 66, 33).moves
     assert not frames(0, None).moves
