@@ -12,8 +12,10 @@ from rendezvous.stores.redis.address import parse
 from rendezvous.stores.redis.store import RedisStore
 from rendezvous.wire.identity import NodeId
 from tests.support.server import Running, running_server
+from tests.support.waiting import PATIENCE
 
-TTL = 1.5  # seconds; a lease in small
+TTL = 15.0  # seconds; a lease
+SHORT_TTL = 2.5  # for those who wait until it is over
 
 
 def _fail(error: ProgramError) -> None:
@@ -76,6 +78,7 @@ async def running_nodes(
     async with AsyncExitStack() as all_of_them:
         for _ in range(number):
             store = RedisStore(address, ttl=ttl, on_confusion=_fail)
+            store._link._deadline = PATIENCE
             mail = RedisMail(address, on_confusion=_fail)
             context = running_server(store=store, mail=mail, limits=limits, **more)
             stack = await all_of_them.enter_async_context(AsyncExitStack())

@@ -132,17 +132,22 @@ class Feeder:
         """The pipeline's running time, in nanoseconds."""
         return self._picture.get_current_running_time()
 
+    def _epoch(self) -> int:
+        """The wall-clock time, in nanoseconds, at which the running time was zero."""
+        # A pause between the two readings makes the difference too small, never too large.
+        return max(time.time_ns() - self._now() for _ in range(3))
+
     def _push_picture(self, frame: int) -> None:
         at, pattern = self._now(), self.pattern
         if self._size != (pattern.width, pattern.height):
             self._size = (pattern.width, pattern.height)
             self._picture.set_caps(Gst.Caps.from_string(picture_caps(*self._size)))
-        data = pattern.draw(frame, time.time_ns() // 1_000_000)
+        data = pattern.draw(frame, (at + self._epoch()) // 1_000_000)
         push(self._picture, bytes(data), at, Gst.SECOND // FPS)
 
     def _push_sound(self, end: int) -> None:
         start = end - BLOCK_MS * Gst.MSECOND
-        wall = start - self._now() + time.time_ns()
+        wall = start + self._epoch()
         data = tone(wall * SAMPLE_RATE // Gst.SECOND, SAMPLE_RATE * BLOCK_MS // 1000)
         push(self._sound, data, start - self._sound_delay, BLOCK_MS * Gst.MSECOND)
 

@@ -14,6 +14,7 @@ from rendezvous.stores.redis.address import parse
 from rendezvous.stores.redis.store import RedisStore
 from rendezvous.wire.identity import RoomId
 from tests.support.redis import RedisServer
+from tests.support.waiting import PATIENCE
 
 RETENTION = 600.0  # seconds; a month in small
 ROOMS = 3  # that an owner may have
@@ -60,10 +61,15 @@ def unexpected(error: ProgramError) -> None:
 
 @asynccontextmanager
 async def opened(
-    url: str, *, on_confusion: Callable[[ProgramError], None] = unexpected, replicas: int = 0
+    url: str,
+    *,
+    on_confusion: Callable[[ProgramError], None] = unexpected,
+    replicas: int = 0,
+    deadline: float = PATIENCE,
 ) -> AsyncIterator[RedisStore]:
-    """A store in Redis, as a node has one."""
+    """A store in Redis, as a node has one, but for the seconds that it waits for an answer."""
     store = RedisStore(parse(url), replicas=replicas, on_confusion=on_confusion)
+    store._link._deadline = deadline
     await store.start()
     try:
         yield store
@@ -79,6 +85,7 @@ async def in_redis(server: RedisServer) -> AsyncIterator[StoreUnderTest]:
     store = RedisStore(
         parse(server.url), retention=RETENTION, rooms_per_owner=ROOMS, on_confusion=unexpected
     )
+    store._link._deadline = PATIENCE
     await store.start()
 
     async def advance(seconds: float) -> None:

@@ -20,11 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.waiting import PATIENCE
-
 _PLACES = (Path("/etc/systemd/system"), Path("/lib/systemd/system"))
 _RUN = Path("/run/units")
 _STEP = 0.02
+_PATIENCE = 60.0  # seconds for a program to end
 
 Lines = dict[str, list[str]]
 
@@ -72,14 +71,14 @@ class Unit:
             path.unlink(missing_ok=True)
             heard.bind(str(path))
             path.chmod(0o777)
-            heard.settimeout(PATIENCE)
+            heard.settimeout(_PATIENCE)
             yield str(path)
             while self._last("Type") == "notify" and b"READY=1" not in heard.recv(4096):
                 pass
 
     def stop(self) -> None:
         """SIGTERM, and waits until it has ended."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + _PATIENCE
         if self.pid is not None:
             os.kill(self.pid, signal.SIGTERM)
         while self.pid is not None:

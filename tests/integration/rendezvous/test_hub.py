@@ -138,7 +138,7 @@ async def test_a_defect_in_one_deadline_loses_no_other(
         check(book, peer)
 
     monkeypatch.setattr(connections, "_check", defect)
-    limits = Limits(hello=0.3, unadmitted=0.3)
+    limits = Limits(hello=1.0, unadmitted=1.0)
     async with (
         running_server(limits=limits) as running,
         connect(running.host, running.port) as first,
@@ -193,7 +193,7 @@ async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(registry, "_RENEWALS", 300)
     async with (
-        running_server(store=SlowStore(None), limits=Limits(unadmitted=0.3)) as running,
+        running_server(store=SlowStore(None), limits=Limits(unadmitted=1.0)) as running,
         connect(running.host, running.port) as stranger,
     ):
         await stranger.refused("hello_timeout")
@@ -201,8 +201,8 @@ async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPat
     assert len(renewals) == 1
 
 
-async def test_a_database_that_is_locked_fails_fast_and_is_still_read(tmp_path: Path) -> None:
-    """A backup that holds the lock: no claim, and joins as ever."""
+async def test_a_database_that_is_locked_is_not_waited_for_and_still_read(tmp_path: Path) -> None:
+    """A backup that holds the lock, for as long as it likes: no claim, and joins as ever."""
     state = tmp_path / "rooms.sqlite"
     async with (
         running_server(state=state) as running,
@@ -215,4 +215,4 @@ async def test_a_database_that_is_locked_fails_fast_and_is_still_read(tmp_path: 
             backup.execute("BEGIN IMMEDIATE")
             await rival.send(signed_claim(rival.welcome, KEY, room="Other", origin=rival.origin))
             await joined(viewer, ROOM)
-            await rival.refused("store_unavailable", deadline=2.5)
+            await rival.refused("store_unavailable")

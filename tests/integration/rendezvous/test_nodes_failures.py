@@ -31,7 +31,7 @@ from rendezvous.wire.messages import (
     Resumed,
     Source,
 )
-from tests.support.nodes import Node, running_nodes
+from tests.support.nodes import SHORT_TTL, Node, running_nodes
 from tests.support.peers import (
     SDP,
     Key,
@@ -77,13 +77,14 @@ async def reclaimed(camera: Peer, challenge: Challenge, room: str = ROOM) -> Cla
 # ── Redis goes and comes back ────────────────────────────────────────────────────────────────
 
 
-async def test_redis_restart(nodes: list[Node], redis: RedisServer) -> None:
+async def test_redis_restart(redis: RedisServer) -> None:
     """Nobody enters while it is away; running sessions go on; then all is well by itself.
 
     All data is lost with it, as if it were another Redis.
     """
-    a, b = nodes
+    limits = Limits(store_retry=0.2, idle=60.0)
     async with (
+        running_nodes(redis.url, ttl=SHORT_TTL, limits=limits) as (a, b),
         connect(a.host, a.port) as camera,
         connect(a.host, a.port) as watching,
         connect(a.host, a.port) as other,
@@ -92,7 +93,7 @@ async def test_redis_restart(nodes: list[Node], redis: RedisServer) -> None:
         first = await claim(camera, KEY, ROOM)
         session = await negotiate(watching, camera, ROOM)
         redis.stop()
-        for node in nodes:
+        for node in (a, b):
             async with connect(node.host, node.port) as viewer:
                 await viewer.send(proven_join(viewer.welcome, ROOM))
                 assert (await viewer.refused("store_unavailable")).retry_after is not None
@@ -108,6 +109,7 @@ async def test_redis_restart(nodes: list[Node], redis: RedisServer) -> None:
         await camera.send(Answer(session=session.session, sdp=SDP))
         await watching.expect(Answer)
         await until(lambda: _joins(late))
+        assert [node.counted("defect") for node in (a, b)] == [0, 0]
 
 
 async def _joins(viewer: Peer) -> bool:
@@ -136,7 +138,7 @@ async def test_a_camera_that_does_not_claim_again_is_let_go(redis: RedisServer) 
     """Else its room would look held, and never be served."""
     limits = Limits(challenge=0.2, idle=60.0)
     async with (
-        running_nodes(redis.url, number=1, limits=limits) as (node,),
+        running_nodes(redis.url, number=1, ttl=SHORT_TTL, limits=limits) as (node,),
         connect(node.host, node.port) as camera,
     ):
         await claim(camera, KEY, ROOM)

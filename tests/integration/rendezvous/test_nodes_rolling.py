@@ -22,13 +22,14 @@ from rendezvous.wire.messages import (
 from tests.support.nodes import Node, running_nodes
 from tests.support.peers import SDP, ClosedError, Key, Peer, connect, proven_join, signed_claim
 from tests.support.redis import RedisServer, running_redis
+from tests.support.waiting import PATIENCE
 
 ONE_LOOP = True
 
 KEY = Key()
 ROOM = "MyRoom"
 EVERY = 0.02  # seconds: 50 joins a second
-PATIENCE = 8.0  # seconds for one join, whatever is restarted meanwhile
+ATTEMPT = 5.0  # seconds, after which a player tries again
 
 _AWAY = (ClosedError, OSError, asyncio.IncompleteReadError, AssertionError)
 
@@ -113,7 +114,7 @@ async def viewer(service: Service) -> None:
 
 async def _watch(peer: Peer) -> None:
     while True:
-        match await peer.receive():
+        match await peer.receive(deadline=ATTEMPT):
             case Joined(session=session):
                 await peer.send(Offer(session=session, sdp=SDP))
             case Answer():

@@ -40,7 +40,7 @@ async def dialled(server: Running, *pieces: bytes) -> AsyncIterator[TcpWire]:
 
 
 async def answer(wire: TcpWire) -> object:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(peers.DEADLINE):
         return codec.decode_server(await wire.receive())
 
 

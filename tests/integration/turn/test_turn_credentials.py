@@ -81,7 +81,7 @@ def test_other_credentials_are_refused(made: Callable[[Coturn], tuple[str, ...]]
 async def test_an_allocation_outlives_its_credentials_and_they_make_no_other() -> None:
     """A picture that runs is not cut off; a new connection needs new ones."""
     with running_coturn() as server:
-        name, password = server.user(ttl=1)
+        name, password = server.user(ttl=3)  # two at least: it counts whole seconds
         with turn_client(server.address, name, password) as client:
             client.allocate()
             await until(lambda: _refusal(server, name, password) == _UNAUTHORIZED)
