@@ -20,7 +20,8 @@ help: ## show this list
 demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
 	@$(BIN)/python deploy/demo.py --port "$(PORT)" --source "$(SOURCE)"
 
-# What mostly waits runs side by side; what shows 30 frames a second has the machine to itself.
+# Tests wait for what they claim, so they run side by side; what claims a speed has the machine to
+# itself.
 test: lint player ## everything that CI runs (the default)
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not alone"
 	$(BIN)/python -m pytest -m alone

@@ -15,7 +15,20 @@ CHROMIUM = "/usr/bin/chromium"
 _PROBE = Path(__file__).with_name("page_probe.js")
 _ENCODED_PROBE = Path(__file__).with_name("encoded_probe.js")
 
+# The last such option counts, so Playwright's own that matter here are repeated.
+_OFF = (
+    "WebUIOmniboxPopup",  # two pages for each window, made before anybody types into the address
+    "WebUIOmniboxAimPopup",  # bar that is not there: half of what a visitor costs
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+)
 _QUIET = (
+    f"--disable-features={','.join(_OFF)}",
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
     "--disable-quic",

@@ -3,6 +3,9 @@
 import asyncio
 import random
 
+import pytest
+
+from rendezvous.relay import registry as module
 from rendezvous.relay.counters import Counters
 from rendezvous.relay.registry import Registry
 from rendezvous.rooms.effects import ReleaseRoom
@@ -10,6 +13,7 @@ from rendezvous.stores.contract import Claimant
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from tests.support.redis import running_redis
 from tests.support.stores import opened
+from tests.support.waiting import PATIENCE
 
 ONE_LOOP = True
 
@@ -17,8 +21,11 @@ HERE = NodeId("here")
 MANY = 12_000  # more than the line to Redis holds
 
 
-async def test_however_many_cameras_leave_each_room_is_released() -> None:
+async def test_however_many_cameras_leave_each_room_is_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As when a large node stops: nobody waits for leases to run out."""
+    monkeypatch.setattr(module, "_FAREWELL", PATIENCE)
     counters, rooms = Counters(), [RoomId("first"), RoomId("last")]
     with running_redis() as server:
         async with opened(server.url) as store:
