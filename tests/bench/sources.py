@@ -9,7 +9,7 @@ import av
 
 from publisher.sources import test_camera
 from publisher.sources.address import Address
-from publisher.sources.pattern import read
+from publisher.sources.pattern import Pattern, read
 from publisher.sources.rtsp.camera import RtspCamera
 from tests.support.bench import Figure, benchmark, median
 from tests.support.cameras import FULL, SMALL, rtsp_camera
@@ -29,6 +29,16 @@ def _load() -> float:
         pass
     camera.close()
     return 100 * (time.thread_time() - worked) / (time.monotonic() - began)
+
+
+@benchmark
+async def drawing() -> AsyncIterator[Figure]:
+    """A picture of the test camera at 720p, before it is encoded."""
+    pattern, pictures = Pattern(1280, 720), 200
+    worked = time.thread_time()
+    for number in range(pictures):
+        pattern.draw(number, 1_790_000_000_000 + number)
+    yield Figure("", 1000 * (time.thread_time() - worked) / pictures, "ms", at_most=3)
 
 
 @benchmark

@@ -25,7 +25,7 @@ ONE_LOOP = True  # the laboratory is the same on both
 
 Watched: TypeAlias = Callable[[Place, Place], AbstractAsyncContextManager[Page]]
 _STEP = 1.0  # seconds
-FORGOTTEN_WITHIN = 10.0  # seconds: then a viewer that vanished costs nothing
+FORGOTTEN_WITHIN = 25.0  # seconds; consent to be sent to would run out after thirty (RFC 7675)
 
 
 @pytest.fixture

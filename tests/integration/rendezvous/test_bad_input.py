@@ -41,8 +41,8 @@ from tests.support.waiting import until
 KEY = Key()
 ROOM = "MyRoom"
 INVALID = json.loads((Path(__file__).parents[2] / "wire" / "invalid.json").read_text())["inputs"]
-SHORT = Limits(hello=0.25, unadmitted=0.45, ping=0.15, idle=0.45)
-SHORT_DOORS = DoorLimits(first_bytes=0.25, page_grace=0.25, linger=0.1)
+SHORT = Limits(hello=0.5, unadmitted=0.8, ping=0.2, idle=0.8)
+SHORT_DOORS = DoorLimits(first_bytes=0.5, page_grace=0.5, linger=0.1)
 
 
 def _bytes(case: dict[str, object]) -> bytes:

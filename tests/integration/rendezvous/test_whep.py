@@ -484,7 +484,7 @@ async def test_a_room_that_cannot_be_is_404(http: aiohttp.ClientSession) -> None
 
 # ── what becomes of a session ────────────────────────────────────────────────────────────────
 
-HURRIED = Limits(answer=0.3, ping=0.05, idle=0.3, kept=0.3, resume_grace=0.2)
+HURRIED = Limits(answer=0.6, ping=0.1, idle=0.8, kept=0.6, resume_grace=0.4)
 
 
 @pytest_asyncio.fixture
