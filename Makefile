@@ -23,7 +23,7 @@ demo: .venv/.run ## watch the test camera, or SOURCE=rtsp://…, at PORT=4545
 # Tests wait for what they claim, so they run side by side; what claims a speed has the machine to
 # itself.
 test: lint player ## everything that CI runs (the default)
-	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not alone"
+	$(BIN)/python -m pytest -n 4 -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 lint: .venv/.test ## style, types, import contracts
@@ -41,7 +41,7 @@ player: .venv/.test ## types and unit tests of the page
 	node --test tests/player/
 
 unit integration: .venv/.test ## one level of the Python tests
-	$(BIN)/python -m pytest -n 4 --dist loadgroup tests/$@
+	$(BIN)/python -m pytest -n 4 tests/$@
 
 e2e: .venv/.test ## the tests that look at pictures
 	$(BIN)/python -m pytest tests/$@

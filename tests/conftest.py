@@ -2,10 +2,30 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support.certificates import write_certificate
+
+# Modules whose tests share a browser or a laboratory, and so a worker.
+TOGETHER = ("tests/e2e/", "tests/lab/", "tests/integration/lab/test_browser.py")
+
+
+class Grouped(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out such modules as a whole, the largest first, and everything else test by test.
+
+    What xdist has for it, ``xdist_group``, does nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("::", maxsplit=1)[0] if nodeid.startswith(TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouped:
+    """With ``-n``."""
+    return Grouped(config, log)
 
 
 @pytest.fixture(scope="session")

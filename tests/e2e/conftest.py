@@ -13,13 +13,11 @@ from tests.support.server import Program, running_program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a module share a loop, and those with a browser also that, and a worker."""
+    """The tests of a module share a loop, for they share a browser."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
-            if "chromium" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -21,13 +21,11 @@ def _obstacle() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They need namespaces, and one worker: they share a laboratory."""
+    """They need namespaces."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("laboratory"))
-            if _obstacle():
-                item.add_marker(pytest.mark.skip(reason=_obstacle()))
+        if here in item.path.parents and _obstacle():
+            item.add_marker(pytest.mark.skip(reason=_obstacle()))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
