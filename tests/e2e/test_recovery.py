@@ -11,6 +11,7 @@ from tests.support.cameras import rtsp_camera
 from tests.support.daemon import publisher
 from tests.support.player import Player
 from tests.support.server import Program, running_program
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("variant", ["plain", "long-gop"])
@@ -28,7 +29,7 @@ async def test_a_camera_that_went_is_live_again_soon_after_its_return(
             await page.evaluate("window.sameVisit = true")
             camera.stop()
             await player.says("Camera lost")
-            assert await player.shows_last_frame()
+            await until(player.shows_last_frame)
             await daemon.says("source_interrupted|source_unreachable")
             camera.start()
             await player.live()
@@ -48,7 +49,7 @@ async def test_a_camera_that_hangs_is_noticed_and_comes_back(
             await player.live()
             camera.freeze()
             await player.says("Camera lost")
-            assert await player.shows_last_frame()
+            await until(player.shows_last_frame)
             camera.thaw()
             await player.live()
 
@@ -69,7 +70,7 @@ async def test_a_camera_that_falls_silent_is_said_to_and_its_picture_comes_back(
         await page.evaluate("window.sameVisit = true")
         daemon.process.send_signal(signal.SIGSTOP)
         await player.says("The connection to the camera was interrupted")
-        assert await player.shows_last_frame()
+        await until(player.shows_last_frame)
         daemon.process.send_signal(signal.SIGCONT)
         await player.live()
         assert await page.evaluate("window.sameVisit")
@@ -110,7 +111,7 @@ async def test_a_publisher_that_restarts_is_picked_up_by_a_waiting_page(
             await player.live()
             assert await daemon.stop() == 0
             await player.says("The camera was stopped")
-            assert await player.shows_last_frame()
+            await until(player.shows_last_frame)
             async with publisher("start", *words, state=tmp_path) as again:
                 assert await again.link() == link
                 await player.live()

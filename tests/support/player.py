@@ -65,6 +65,8 @@ class Player:
             await self.page.evaluate(f"""() => {{
                 const player = {_PLAYER};
                 const stage = player.shadowRoot.querySelector('.stage');
-                return stage.matches('.has-picture, .has-still') && player.video.videoWidth > 0;
+                const still = player.shadowRoot.querySelector('.still');
+                if (stage.matches('.has-still')) return still.width > 0;
+                return stage.matches('.has-picture') && player.video.videoWidth > 0;
             }}""")
         )

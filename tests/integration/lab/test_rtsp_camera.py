@@ -47,7 +47,6 @@ def _shoot(url: str, seconds: float) -> Film:
     film = Film()
     with av.open(url, options=OPTIONS, timeout=PATIENCE) as container:
         film.video_codec = container.streams.video[0].codec_context.name
-        film.profile = container.streams.video[0].codec_context.profile
         for stream in container.streams.audio:
             film.audio_codec = stream.codec_context.name
             film.sample_rate = stream.codec_context.sample_rate
@@ -63,6 +62,7 @@ def _shoot(url: str, seconds: float) -> Film:
 
 
 def _see(film: Film, packet: Any) -> None:
+    film.profile = packet.stream.codec_context.profile  # as soon as a picture has told it
     film.reordered += packet.pts != packet.dts
     film.units.append(_hashes(bytes(packet)))
     for frame in packet.decode():
