@@ -100,9 +100,11 @@ async def test_a_picture_outlives_its_rendezvous_and_a_new_viewer_joins_the_next
                 assert await player.stream() == stream
 
 
+@pytest.mark.alone
 async def test_a_publisher_that_restarts_is_picked_up_by_a_waiting_page(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
+    """The reason has 0.3 s to come through the server after the end of the media."""
     words = ["--server", f"127.0.0.1:{rendezvous.port}", "--room", "MyRoom", "--source", "test:"]
     async with publisher("start", *words, state=tmp_path) as daemon:
         link = await daemon.link()
