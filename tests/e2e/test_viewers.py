@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser
 
 from rendezvous.wire.messages import End, Offer
@@ -25,9 +26,11 @@ def start(rendezvous: Program, *words: str) -> list[str]:
     return ["start", "--server", server, "--room", "MyRoom", "--source", SMALL, *words]
 
 
+@pytest.mark.alone
 async def test_eight_watch_and_however_some_leave_the_others_see_on(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
+    """Two seconds without a packet are an interruption; eight decoders must not be kept so long."""
     async with AsyncExitStack() as stack:
         camera = await stack.enter_async_context(publisher(*start(rendezvous), state=tmp_path))
         link = await camera.link()

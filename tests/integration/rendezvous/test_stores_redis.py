@@ -42,9 +42,17 @@ FAR = 9_000_000_000_000_000  # an epoch: microseconds in the year 2255
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
+def started() -> Iterator[RedisServer]:
     with running_redis() as running:
         yield running
+
+
+@pytest.fixture
+def server(started: RedisServer) -> RedisServer:
+    """Empty: which test was here before, differs from run to run."""
+    with started.client() as client:
+        client.flushall()
+    return started
 
 
 @pytest_asyncio.fixture
