@@ -139,6 +139,6 @@ async def test_joining_and_leaving_again_and_again_costs_nothing(
         idle = camera.sockets
         await come_and_go(link, times=100)
         settled = camera.rss
-        await come_and_go(link, times=100)
+        await come_and_go(link, times=200)
         await until(lambda: camera.sockets == idle)
-        assert camera.rss - settled < 4 * 1024 * 1024
+        assert camera.rss - settled < 6 * 1024 * 1024
