@@ -98,9 +98,9 @@ class Viewers:
 
     def _tick(self) -> None:
         self._clock = None
+        self._wind()
         for viewer in self._viewers.values():
             viewer.check()
-        self._wind()
 
     @property
     def _full(self) -> bool:
