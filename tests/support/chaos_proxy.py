@@ -44,13 +44,14 @@ class ChaosProxy:
         ways = [self._flow(reader, far_writer), self._flow(far_reader, writer)]
         flows = [asyncio.create_task(way) for way in ways]
         self._flows.update(flows)
-        await asyncio.wait(flows, return_when=asyncio.FIRST_COMPLETED)
-        for flow in flows:
-            flow.cancel()
-        await asyncio.gather(*flows, return_exceptions=True)
-        self._flows.difference_update(flows)
-        for end in (writer, far_writer):
-            end.transport.abort()
+        try:
+            await asyncio.wait(flows, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for flow in flows:
+                flow.cancel()
+            self._flows.difference_update(flows)
+            for end in (writer, far_writer):
+                end.transport.abort()
 
     async def _flow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
