@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar, cast
 
@@ -64,7 +65,7 @@ class Conversations:
                     await self._emptied.wait()
 
 
-class Conversation(asyncio.Protocol, Generic[Unit]):
+class Conversation(asyncio.Protocol, ABC, Generic[Unit]):
     """One peer, and the hub's view of it. A transport says what its units look like in bytes."""
 
     __slots__ = (
@@ -96,17 +97,17 @@ class Conversation(asyncio.Protocol, Generic[Unit]):
 
     # ── for transports to say ────────────────────────────────────────────────────────────────
 
+    @abstractmethod
     def next_unit(self) -> Unit | None:
         """Takes a whole unit out of the input; None: there is none yet. Raises WireError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def handle(self, unit: Unit) -> None:
         """Its turn has come."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wrapped(self, data: bytes) -> bytes:
         """The message as it is sent."""
-        raise NotImplementedError
 
     def farewell(self) -> None:
         """Last words of the transport's own; there are none."""
