@@ -51,6 +51,12 @@ async def _leg(page: Page) -> str:
     return str((await Player(page).stats())["leg"])
 
 
+async def _appended(page: Page) -> bytes | None:
+    """What the page was given, once it is enough to tell."""
+    media = base64.b64decode(await page.evaluate("portholeAppended()"))
+    return media if len(_coded(media)[0]) > 100 else None
+
+
 @pytest.mark.alone
 async def test_a_viewer_gets_the_cameras_own_sound_and_picture_in_step(
     rendezvous: Program, chromium: Browser, tmp_path: Path
@@ -61,10 +67,9 @@ async def test_a_viewer_gets_the_cameras_own_sound_and_picture_in_step(
             assert await _leg(page) == "fmp4"
             await probe.tone(page)
             await until(lambda: _in_step(page))
-            media = base64.b64decode(await page.evaluate("portholeAppended()"))
+            media = await until(lambda: _appended(page))
         sent_units, sent_sounds = {unit.nals for unit in camera.records()}, set(camera.sounds())
     units, sounds = _coded(media)
-    assert len(units) > 50
     assert [unit for unit in units if unit not in sent_units] == []
     assert len(sounds) > 150
     assert [sound for sound in sounds if sound not in sent_sounds] == []
