@@ -43,10 +43,18 @@ class Sound:
 
 @dataclass(slots=True)
 class Generation:
-    """What came with one init segment."""
+    """What came with one init segment, in whole segments: the last one is often under way."""
 
     mime: str
     data: bytearray = field(default_factory=bytearray)
+    _under_way: bytearray = field(default_factory=bytearray)
+
+    def add(self, message: bytes) -> None:
+        """Takes a message in, which may be a part of a segment."""
+        self._under_way += message
+        if _is_whole(bytes(self._under_way)):
+            self.data += self._under_way
+            self._under_way.clear()
 
     def samples(self) -> list[Picture | Sound]:
         """Pictures and sounds in the order in which they came."""
@@ -58,6 +66,15 @@ class Generation:
 
     def sounds(self) -> list[Sound]:
         return [sample for sample in self.samples() if isinstance(sample, Sound)]
+
+
+def _is_whole(segment: bytes) -> bool:
+    """Whether nothing is missing from the init segment, or from ``moof`` with its ``mdat``."""
+    at, box = 0, b""
+    while at + 8 <= len(segment):
+        box = segment[at + 4 : at + 8]
+        at += int.from_bytes(segment[at : at + 4])
+    return at == len(segment) and box in (b"moov", b"mdat")
 
 
 def _sample(packet: Any) -> Picture | Sound:
@@ -95,7 +112,7 @@ class ChannelViewer:
             if message[4:8] == b"moof":
                 self.arrivals.append(time.monotonic())
             self.longest = max(self.longest, len(message))
-            self.generations[-1].data += message
+            self.generations[-1].add(message)
 
     @property
     def heard(self) -> list[str]:
