@@ -20,6 +20,7 @@ from publisher.media.units import AacFrame, AccessUnit, AudioBlock, Unit
 
 TARDY = SECOND // 2  # behind the camera by more: a viewer goes on at a key frame, if there is one
 DEAF = 2 * SECOND  # of pictures without a sound: a player would wait for it for ever
+BATCH = 16  # units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,40 +63,63 @@ class Fragment:
 
 
 class Fragments:
-    """The current group of pictures with its sound, and the little before it; numbered."""
+    """The current group of pictures with its sound, and the little before it; numbered.
+
+    Units wait for their numbers until somebody looks, or until there are some of them: one by
+    one, 30 times a second, each finds the caches cold, and costs ten times as much as in a row.
+    """
 
     def __init__(self, max_pictures: int = MAX_FRAMES, max_bytes: int = MAX_BYTES) -> None:
         self._max_pictures = max_pictures
         self._max_bytes = max_bytes
+        self._fresh: list[Unit] = []
         self._kept: deque[Fragment] = deque()
+        self._first = 0  # number of the oldest that is kept
+        self._key: int | None = None
         self._bytes = 0
         self._pictures = 0
         self._tracks: Tracks | None = None
         self._generation: Generation | None = None
         self._times = fmp4.PictureTimes()
         self._heard: int | None = None
-        self.first = 0
+
+    @property
+    def first(self) -> int:
         """The number of the oldest that is kept."""
-        self.key: int | None = None
+        self._settle()
+        return self._first
+
+    @property
+    def key(self) -> int | None:
         """The number of the last one that a viewer can begin with."""
+        self._settle()
+        return self._key
 
     @property
     def end(self) -> int:
         """The number that the next one will have."""
-        return self.first + len(self._kept)
+        self._settle()
+        return self._end
+
+    @property
+    def _end(self) -> int:
+        return self._first + len(self._kept)
 
     def __getitem__(self, number: int) -> Fragment:
-        return self._kept[number - self.first]
+        self._settle()
+        return self._kept[number - self._first]
 
     @property
     def latest(self) -> int:
         """When the last one is decoded."""
+        self._settle()
         return self._kept[-1].time if self._kept else 0
 
     def use(self, tracks: Tracks | None) -> None:
         """What the next units are; None: nothing that a viewer could have."""
         if tracks == self._tracks:
             return
+        self._settle()
         self._tracks = tracks
         self._heard = None
         if self._generation and (tracks is None or tracks[0] != self._generation.video):
@@ -103,14 +127,25 @@ class Fragments:
 
     def clear(self) -> None:
         """Forgets all, as when the camera was lost."""
-        self.first = self.end
-        self.key = None
+        self._settle()
+        self._first = self._end
+        self._key = None
         self._kept.clear()
         self._bytes = 0
         self._heard = None
 
     def add(self, unit: Unit) -> None:
         """Takes the next unit of the camera."""
+        self._fresh.append(unit)
+        if len(self._fresh) >= BATCH:
+            self._settle()
+
+    def _settle(self) -> None:
+        for unit in self._fresh:
+            self._place(unit)
+        self._fresh.clear()
+
+    def _place(self, unit: Unit) -> None:
         if isinstance(unit, AccessUnit):
             self._add_picture(unit)
         elif self._tracks and (audio := self._tracks[1]) and fmp4.carries(audio, unit):
@@ -124,16 +159,16 @@ class Fragments:
         if generation is None:
             return
         if unit.key:
-            self.key = self.end
+            self._key = self._end
         timing = self._times.place(unit)
-        make = partial(fmp4.picture, self.end, generation.video, unit, timing)
+        make = partial(fmp4.picture, self._end, generation.video, unit, timing)
         self._pictures += 1
         self._keep(Fragment(generation, unit.dts, len(unit.data), self._pictures, make))
 
     def _add_sound(self, unit: AacFrame | AudioBlock, audio: Track) -> None:
         generation = self._generation
         if generation and generation.audio == audio:
-            make = partial(fmp4.sound, self.end, audio, unit)
+            make = partial(fmp4.sound, self._end, audio, unit)
             self._keep(Fragment(generation, unit.pts, len(unit.data), self._pictures, make))
 
     def _begin(self, now: int) -> None:
@@ -149,11 +184,11 @@ class Fragments:
     def _keep(self, fragment: Fragment) -> None:
         self._kept.append(fragment)
         self._bytes += fragment.size
-        if self.key is not None and self._is_too_long():
-            self.key = None  # who joins now waits for the next key frame
+        if self._key is not None and self._is_too_long():
+            self._key = None  # who joins now waits for the next key frame
         while self._is_past() or (len(self._kept) > 1 and self._is_too_long()):
             self._bytes -= self._kept.popleft().size
-            self.first += 1
+            self._first += 1
 
     def _is_too_long(self) -> bool:
         pictures = self._pictures - self._kept[0].pictures
@@ -161,8 +196,8 @@ class Fragments:
 
     def _is_past(self) -> bool:
         """Whether the oldest serves nobody any more."""
-        needed = self.key is not None and self.key <= self.first
-        return not needed and self._kept[0].time < self.latest - TARDY
+        needed = self._key is not None and self._key <= self._first
+        return not needed and self._kept[0].time < self._kept[-1].time - TARDY
 
 
 # ── one viewer ───────────────────────────────────────────────────────────────────────────────

@@ -257,6 +257,20 @@ def test_each_codec_finds_its_own_sound_in_the_two_shapes_of_a_camera_with_aac()
     assert opus[1].data.endswith(b"opus")
 
 
+def test_units_that_wait_are_of_what_was_before_a_change() -> None:
+    fragments = Fragments()
+    fragments.use((VIDEO, None))
+    for number in range(3):
+        fragments.add(picture(number))
+    fragments.use((WIDE, None))
+    fragments.add(picture(0))
+    assert told(list(steps(Reader(fragments)))) == ["Generation", 3, "Live"]
+    assert [fragments[n].generation.video for n in range(4)] == [VIDEO] * 3 + [WIDE]
+    fragments.add(picture(1))
+    fragments.clear()
+    assert fragments.first == fragments.end == 5
+
+
 def test_a_viewer_may_begin_anew() -> None:
     camera = Camera()
     camera.run(32)
