@@ -4,6 +4,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -11,6 +12,11 @@ from tests.support.certificates import write_certificate
 
 # Modules whose tests share a browser or a laboratory, and so a worker.
 TOGETHER = ("tests/e2e/", "tests/lab/", "tests/integration/lab/test_browser.py")
+
+
+# A busy machine is no slow test. Before any module is read: a test has the profile of that moment.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 class Grouped(LoadScopeScheduling):  # type: ignore[misc]
