@@ -12,7 +12,8 @@ from pathlib import Path
 import redis
 
 from tests.support.chaos_proxy import ChaosProxy, chaos_proxy
-from tests.support.redis import RedisServer, free_port, running_redis, running_replica
+from tests.support.ports import free_port
+from tests.support.redis import RedisServer, running_redis, running_replica
 from tests.support.server import Program, running_program
 from tests.support.waiting import until
 

@@ -12,8 +12,9 @@ from playwright.async_api import Browser, Page
 
 from tests.support import probe
 from tests.support.browser import page_at
-from tests.support.cameras import free_port, rtsp_camera
+from tests.support.cameras import rtsp_camera
 from tests.support.player import Player
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE, until
 
 DEMO = str(Path(__file__).parents[2] / "deploy/demo.py")

@@ -6,9 +6,10 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.browser import page_at
-from tests.support.cameras import free_port, http_port, rtsp_camera, silent_port
+from tests.support.cameras import http_port, rtsp_camera, silent_port
 from tests.support.daemon import publisher
 from tests.support.player import Player
+from tests.support.ports import free_port
 from tests.support.server import Program
 
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ class RtspCamera:
     def __init__(self, variant: str = "plain", port: int | None = None, size: str = SMALL) -> None:
         self.variant = variant
         self.size = size
-        self.port = port or 0
+        self.port = port or free_port()
         self._directory = tempfile.TemporaryDirectory(prefix="porthole-camera-")
         self._record = Path(self._directory.name) / "sent.jsonl"
         self._errors = Path(self._directory.name) / "stderr"
@@ -190,13 +191,6 @@ def rtsp_camera(
 
 
 # ── what is no camera ───────────────────────────────────────────────────────
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on: a closed port, or one to start on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.daemon import COMMAND
-from tests.support.redis import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]

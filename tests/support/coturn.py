@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rendezvous.ice import credential
 from tests.support.certificates import write_certificate
-from tests.support.redis import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy/coturn/turnserver.conf"

@@ -1,7 +1,6 @@
 """Debian's Janus as it sends one RTP stream to many viewers: its streaming plugin."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import aiohttp
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from tests.support.janus_whip import Handle, janus
+from tests.support.ports import free_port
 
 _STREAM = 1
 
@@ -42,7 +42,7 @@ class JanusStream:
 @asynccontextmanager
 async def janus_stream(directory: Path) -> AsyncIterator[JanusStream]:
     """Janus on free ports of 127.0.0.1."""
-    udp = _free_udp_port()
+    udp = free_port()
     async with janus(directory, "streaming", _configuration(udp)) as (base, client, process):
         yield JanusStream(base, client, process, udp)
 
@@ -61,9 +61,3 @@ def _configuration(udp: int) -> str:
                 fmtp = "profile-level-id=42e01f;packetization-mode=1"
             }})
         }}"""
-
-
-def _free_udp_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

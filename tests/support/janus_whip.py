@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 JANUS = "/usr/bin/janus"
@@ -218,7 +219,7 @@ async def janus(
     directory: Path, plugin: str, configuration: str
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession, asyncio.subprocess.Process]]:
     """Janus with one plugin: the address of its API, a client for it, and its process."""
-    port = await _free_port()
+    port = free_port()
     _configure(directory, port, plugin, configuration)
     base = f"http://127.0.0.1:{port}/janus"
     async with aiohttp.ClientSession() as client, _running(directory, base, client) as process:
@@ -253,14 +254,6 @@ async def _answers(client: aiohttp.ClientSession, base: str) -> bool:
             return response.status == 200
     except aiohttp.ClientConnectionError:
         return False
-
-
-async def _free_port() -> int:
-    server = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
-    port = int(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
-    return port
 
 
 def _configure(directory: Path, port: int, plugin: str, configuration: str) -> None:

@@ -5,7 +5,6 @@ Everything here is synchronous, so that a server may outlive the event loop of a
 
 import contextlib
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,17 +16,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 _SLOTS = 16_384
 _STEP = 0.01
-
-
-def free_port() -> int:
-    """One that nobody listens on, for now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until(condition: Callable[[], bool]) -> None:

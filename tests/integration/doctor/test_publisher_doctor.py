@@ -8,7 +8,7 @@ import pytest
 
 from publisher.identity import Keyring
 from rendezvous.wire.messages import Ping, Pong
-from tests.support.cameras import PASSWORD, free_port, rtsp_camera
+from tests.support.cameras import PASSWORD, rtsp_camera
 from tests.support.certificates import write_certificate
 from tests.support.chaos_proxy import chaos_proxy
 from tests.support.coturn import LOOPBACK, Coturn, running_coturn
@@ -23,6 +23,7 @@ from tests.support.doctor import (
     silent_udp,
 )
 from tests.support.peers import Key, claim, connect
+from tests.support.ports import free_port
 from tests.support.redis import running_redis
 from tests.support.server import running_server
 

@@ -15,12 +15,12 @@ import pytest
 from publisher.sources.pattern import TimeCode, read
 from tests.support.cameras import (
     RtspCamera,
-    free_port,
     http_port,
     rtsp_camera,
     silent_port,
 )
 from tests.support.ear import jumps, pitch
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 LEAST = 20  # pictures; a busy machine makes fewer than thirty a second

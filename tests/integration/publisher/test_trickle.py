@@ -34,7 +34,7 @@ from publisher.rtc.path import Path
 from rendezvous.wire.messages import IceCandidate, IcePolicy, IceServer
 from tests.support import processes
 from tests.support.coturn import LOOPBACK, Coturn, running_coturn
-from tests.support.redis import free_port
+from tests.support.ports import free_port
 from tests.support.scripted_stun import stun_server
 from tests.support.waiting import PATIENCE, until
 

@@ -16,7 +16,8 @@ from rendezvous.wire.messages import Joined
 from tests.support import peers
 from tests.support.compose import ROOT, Compose, Service
 from tests.support.light_viewer import Link, watching
-from tests.support.redis import free_port, running_redis
+from tests.support.ports import free_port
+from tests.support.redis import running_redis
 from tests.support.waiting import until
 
 ONE_LOOP = True

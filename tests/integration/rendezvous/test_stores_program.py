@@ -5,7 +5,8 @@ import sys
 
 from rendezvous.program.errors import ProtocolError
 from tests.support.peers import Key, claim, connect, signed_claim
-from tests.support.redis import free_port, running_redis
+from tests.support.ports import free_port
+from tests.support.redis import running_redis
 from tests.support.redis_middleman import late, middleman
 from tests.support.server import running_program, start_program
 

@@ -14,9 +14,9 @@ from rendezvous.stores.redis.script import Script
 from rendezvous.stores.redis.store import RedisStore
 from rendezvous.stores.redis.stream import StreamReader
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
+from tests.support.ports import free_port
 from tests.support.redis import (
     RedisServer,
-    free_port,
     running_redis,
     running_replica,
     running_sentinel,
