@@ -1,5 +1,6 @@
 """Cameras for tests, real ones and things that are none, as context managers."""
 
+import contextlib
 import json
 import os
 import select
@@ -27,6 +28,7 @@ PACKAGES = (
     "gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 )
 SMALL, FULL = "640x360", "1280x720"
+_SILENCE = 5.0  # seconds that somebody may take to ask
 USER, PASSWORD = "admin", "s3cret pass/word"  # of the variant "auth"
 
 
@@ -220,8 +222,9 @@ def _answering(answer: bytes) -> Iterator[int]:
                 connection = server.accept()[0]
             except OSError:  # the end: accept on a socket that was shut down
                 return
-            with connection:
-                connection.settimeout(5)
+            # Who asks may have no patience, or be killed in the middle of it.
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(_SILENCE)
                 if connection.recv(4096):
                     connection.sendall(answer)
 
