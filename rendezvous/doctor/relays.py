@@ -10,12 +10,12 @@ from typing import Final
 from rendezvous.ice import IceServers, Region
 from rendezvous.ice.settings import RegionSettings
 from rendezvous.probes import asking
-from rendezvous.probes.asking import NO_RELAY, Outcome, opened
+from rendezvous.probes.asking import NO_RELAY, Outcome, lent
 from rendezvous.probes.channels import SilentError
 from rendezvous.probes.findings import Finding, fault, warning, well
 from rendezvous.probes.names import resolve
 from rendezvous.probes.servers import Server, servers
-from rendezvous.probes.turn import FORBIDDEN, Allocation, RefusedError, allocated
+from rendezvous.probes.turn import FORBIDDEN, Allocation, RefusedError
 
 _FAR: Final = 10 * 365 * 86_400  # seconds; no clock is so wrong
 # Itself, and the host of many clouds; by the relayed address, which reaches its like alone.
@@ -124,12 +124,8 @@ async def _permitted(
     server: Server, tls: ssl.SSLContext, peers: Mapping[int, Sequence[str]]
 ) -> list[str]:
     """Those of the peers that it would relay to, itself aside."""
-    assert server.credentials  # noqa: S101  # it has granted an address
     (address, *_) = await resolve(server.host, server.port)
-    async with (
-        opened(server, address, tls) as channel,
-        allocated(channel, server.credentials) as allocation,
-    ):
+    async with lent(server, address, tls) as allocation:
         relayed = allocation.relayed[0]
         family = peers[ipaddress.ip_address(relayed).version]
         return [peer for peer in family if peer != relayed and await _permits(allocation, peer)]

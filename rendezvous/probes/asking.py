@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from rendezvous.probes import stun
-from rendezvous.probes.channels import Channel, SilentError, over_tcp, over_udp
+from rendezvous.probes.channels import PATIENCE, Channel, SilentError, over_tcp, over_udp
 from rendezvous.probes.findings import Finding, Verdict, fault, note, well
 from rendezvous.probes.names import resolve, shown
 from rendezvous.probes.servers import Server
 from rendezvous.probes.stun import Address, Attribute, Kind, Method
 from rendezvous.probes.turn import (
     FORBIDDEN,
+    MISMATCH,
     QUOTA,
     UNAUTHORIZED,
     Allocation,
@@ -24,8 +25,8 @@ from rendezvous.probes.turn import (
     allocated,
 )
 
-_ROUND_TRIP: Final = 0.4  # seconds for one datagram through the relay, five times
-_TRIES: Final = 5
+_TRIES: Final = 5  # of a round trip through the relay
+_ONE_WAY: Final = PATIENCE / _TRIES  # seconds for one datagram
 _NOBODY: Final = Credentials("", "")  # who was given none is refused
 NO_RELAY: Final = (
     "Viewers who cannot connect directly, about one in five, see no picture at this server."
@@ -89,6 +90,32 @@ async def opened(server: Server, address: Address, tls: ssl.SSLContext) -> Async
         yield channel
 
 
+@asynccontextmanager
+async def lent(server: Server, address: Address, tls: ssl.SSLContext) -> AsyncIterator[Allocation]:
+    """An address at the relay, over a channel of its own.
+
+    Raises RefusedError, SilentError or ssl.SSLError.
+    """
+    async with AsyncExitStack() as ways:
+        try:
+            allocation = await _lend(server, address, tls, ways)
+        except RefusedError as refusal:
+            # Of an allocation that has ended coturn still knows the port a second later, and the
+            # kernel may have chosen that one again: RFC 8656 §7.4 asks for another.
+            if refusal.number != MISMATCH:
+                raise
+            allocation = await _lend(server, address, tls, ways)
+        yield allocation
+
+
+async def _lend(
+    server: Server, address: Address, tls: ssl.SSLContext, ways: AsyncExitStack
+) -> Allocation:
+    channel = await ways.enter_async_context(opened(server, address, tls))
+    way = allocated(channel, server.credentials or _NOBODY)
+    return await ways.enter_async_context(way)
+
+
 async def _reflect(server: Server, address: Address, tls: ssl.SSLContext) -> tuple[Finding, ...]:
     async with opened(server, address, tls) as channel:
         answer = await channel.ask(stun.message(Method.BINDING, Kind.REQUEST))
@@ -100,16 +127,11 @@ async def _reflect(server: Server, address: Address, tls: ssl.SSLContext) -> tup
 
 async def _relay(server: Server, address: Address, tls: ssl.SSLContext) -> tuple[Finding, ...]:
     """Two addresses at the relay, and a datagram from the one to the other and back."""
-    async with AsyncExitStack() as open_ways:
-        ends = []
-        for _ in range(2):
-            channel = await open_ways.enter_async_context(opened(server, address, tls))
-            way = allocated(channel, server.credentials or _NOBODY)
-            ends.append(await open_ways.enter_async_context(way))
-        if ipaddress.ip_address(ends[0].relayed[0]).is_unspecified:
+    async with lent(server, address, tls) as one, lent(server, address, tls) as other:
+        if ipaddress.ip_address(one.relayed[0]).is_unspecified:
             return (_NO_ADDRESS,)
-        granted = well("turn_allocated", f"It lends {ends[0].relayed[0]} over {_over(server)}.")
-        return (granted, await _there_and_back(*ends))
+        granted = well("turn_allocated", f"It lends {one.relayed[0]} over {_over(server)}.")
+        return (granted, await _there_and_back(one, other))
 
 
 async def _there_and_back(one: Allocation, other: Allocation) -> Finding:
@@ -131,7 +153,7 @@ async def _there_and_back(one: Allocation, other: Allocation) -> Finding:
 async def _carry(sender: Allocation, receiver: Allocation) -> None:
     data = secrets.token_bytes(16)
     sender.send(receiver.relayed, data)
-    while await receiver.receive(_ROUND_TRIP) != data:
+    while await receiver.receive(_ONE_WAY) != data:
         pass  # of an earlier try
 
 

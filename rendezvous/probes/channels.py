@@ -10,7 +10,7 @@ from typing import Any, Final
 from rendezvous.probes import stun
 from rendezvous.probes.stun import Address, Kind, Message
 
-PATIENCE: Final = 2.5  # seconds for an answer; a round trip around the Earth takes a tenth
+PATIENCE: Final = 10.0  # seconds for an answer; a machine may be busy, and a TLS handshake far
 _FIRST_PAUSE: Final = 0.25  # seconds until UDP is sent again, then doubled (RFC 8489 §6.2.1)
 _INBOX: Final = 32  # indications that nobody has read yet
 

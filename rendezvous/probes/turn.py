@@ -13,6 +13,7 @@ from rendezvous.probes.stun import Address, Attribute, Kind, Message, Method
 UNAUTHORIZED: Final = 401
 STALE_NONCE: Final = 438
 FORBIDDEN: Final = 403
+MISMATCH: Final = 437  # this client has, or had just now, an allocation
 FAMILY_NOT_SUPPORTED: Final = 440
 QUOTA: Final = 486
 _CHALLENGES: Final = 3  # who are you; that nonce is stale; and now

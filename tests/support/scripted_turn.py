@@ -77,7 +77,7 @@ class TurnServer:
                 self._permitted_until[peer[0]] = _now() + _PERMISSION
                 return {}
             case method:  # Allocate or Refresh
-                lifetime = min(_ALLOCATION, request.attributes["LIFETIME"])
+                lifetime = min(_ALLOCATION, request.attributes.get("LIFETIME", _ALLOCATION))
                 self._allocated_until = _now() + lifetime
                 seen = {"XOR-RELAYED-ADDRESS": RELAY, "XOR-MAPPED-ADDRESS": ADDRESS}
                 return {"LIFETIME": int(lifetime)} | (seen if method is Method.ALLOCATE else {})
