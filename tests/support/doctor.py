@@ -119,21 +119,27 @@ async def proxy_without_websockets(port: int, server: int) -> AsyncIterator[None
     """Between ``port`` and a rendezvous: everything passes, but for requests to upgrade."""
 
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first = await reader.read(65_536)
-        if b"Upgrade: websocket" in first:
-            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-        elif first:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", server)
-            far_writer.write(first)
-            await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
-        writer.close()
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            first = await reader.read(65_536)
+            if b"Upgrade: websocket" in first:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            elif first:
+                await _pass_on(first, reader, writer, server)
 
     async with await asyncio.start_server(meet, "127.0.0.1", port):
         yield
 
 
+async def _pass_on(
+    first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: int
+) -> None:
+    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", server)
+    with contextlib.closing(far_writer):
+        far_writer.write(first)
+        await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+
+
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65_536):
+    with contextlib.closing(writer), contextlib.suppress(OSError):
+        while (data := await reader.read(65_536)) and not writer.is_closing():
             writer.write(data)
-    writer.close()

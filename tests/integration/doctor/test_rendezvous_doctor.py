@@ -163,8 +163,8 @@ async def test_a_secret_that_everybody_can_read(tmp_path: Path) -> None:
 async def test_a_turn_server_whose_clock_is_ahead(tmp_path: Path) -> None:
     """It refuses fresh credentials as expired, which is not the secret's fault."""
     server = Coturn(tmp_path, *LOOPBACK, secrets=(SECRET,), wrap=far_ahead())
-    server.start()
     try:
+        server.start()
         async with installation(tmp_path, *turn(server, "udp")) as words:
             report = await consult("rendezvous", *words)
     finally:
