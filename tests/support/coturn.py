@@ -158,11 +158,14 @@ def _as_ourselves() -> tuple[str, ...]:
 
 @contextmanager
 def running_coturn(
-    *lines: str, secrets: Sequence[str] = ("a secret of tests",), host: str = "127.0.0.1"
+    *lines: str,
+    secrets: Sequence[str] = ("a secret of tests",),
+    host: str = "127.0.0.1",
+    wrap: Sequence[str] = (),
 ) -> Iterator[Coturn]:
     """A server of its own. Who plays over loopback passes ``*LOOPBACK``."""
     folder = Path(tempfile.mkdtemp(prefix="porthole-turn-"))
-    server = Coturn(folder, *lines, secrets=secrets, host=host)
+    server = Coturn(folder, *lines, secrets=secrets, host=host, wrap=wrap)
     try:
         server.start()
         yield server

@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from publisher.doctor import command as publisher
@@ -94,16 +93,6 @@ async def _run(
             process.kill()
     assert not errors, errors.decode()
     return output.decode(), process.returncode or 0
-
-
-def far_ahead() -> tuple[str, ...]:
-    """Begins the command line of a program for which it is another day; seconds stay as long.
-
-    The command faketime would do, but leaves its program behind when it is killed.
-    """
-    (library, *_) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
-    monotonic = "FAKETIME_DONT_FAKE_MONOTONIC=1"
-    return ("env", f"LD_PRELOAD={library}", "FAKETIME=+1000d", monotonic)
 
 
 @contextmanager

@@ -18,11 +18,11 @@ from tests.support.doctor import (
     Report,
     consult,
     consult_process,
-    far_ahead,
     proxy_without_websockets,
     read,
     silent_udp,
 )
+from tests.support.faketime import far_ahead
 from tests.support.peers import Key, claim, connect
 from tests.support.ports import free_port
 from tests.support.redis import running_redis

@@ -9,7 +9,8 @@ import pytest
 from tests.support.cameras import http_port
 from tests.support.certificates import write_certificate
 from tests.support.coturn import LOOPBACK, Coturn, running_coturn
-from tests.support.doctor import Report, consult, consult_process, far_ahead, read
+from tests.support.doctor import Report, consult, consult_process, read
+from tests.support.faketime import far_ahead
 from tests.support.ports import free_port
 from tests.support.redis import running_redis
 from tests.support.server import running_server

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rendezvous.program.errors import SettingsError
+from rendezvous.rooms.limits import Limits
 from tests.support.coturn import CONFIGURATION, Coturn, running_coturn
+from tests.support.faketime import turnable_clock
 from tests.support.peers import Key, claim, connect, joined
 from tests.support.server import Running, running_server
 from tests.support.turn_client import RefusedError, turn_client
@@ -19,6 +21,10 @@ from tests.support.waiting import until
 _UNAUTHORIZED = 401
 _MISMATCH = 437  # coturn's code for a realm that is not its own
 _QUOTA_REACHED = 486
+_LIFETIME = 120  # seconds of a credential; a nonce has 600
+
+# The camera answers no ping while coturn is asked, or restarted.
+_UNHURRIED = Limits(idle=3600.0)
 
 ONE_LOOP = True  # everything here is synchronous but waiting
 
@@ -80,11 +86,12 @@ def test_other_credentials_are_refused(made: Callable[[Coturn], tuple[str, ...]]
 
 async def test_an_allocation_outlives_its_credentials_and_they_make_no_other() -> None:
     """A picture that runs is not cut off; a new connection needs new ones."""
-    with running_coturn() as server:
-        name, password = server.user(ttl=3)  # two at least: it counts whole seconds
-        with turn_client(server.address, name, password) as client:
+    with turnable_clock() as clock, running_coturn(wrap=clock.wrap) as server:
+        user = server.user(ttl=_LIFETIME)
+        with turn_client(server.address, *user) as client:
             client.allocate()
-            await until(lambda: _refusal(server, name, password) == _UNAUTHORIZED)
+            clock.turn(_LIFETIME + 1)
+            await until(lambda: _refusal(server, *user) == _UNAUTHORIZED)
             client.refresh(600)
 
 
@@ -105,7 +112,7 @@ async def test_a_secret_is_rotated_and_no_viewer_notices(tmp_path: Path) -> None
     file.write_text("former\n")
     with running_coturn(secrets=("former",)) as turn:
         async with (
-            running_server(turn=(turn.url(),), turn_secret_file=file) as running,
+            running_server(turn=(turn.url(),), turn_secret_file=file, limits=_UNHURRIED) as running,
             handing_out(running) as hand_out,
         ):
             before = await hand_out()
@@ -126,7 +133,7 @@ async def test_a_file_that_lost_its_secret_leaves_the_one_before(tmp_path: Path)
     file.write_text("kept\n")
     with running_coturn(secrets=("kept",)) as turn:
         async with (
-            running_server(turn=(turn.url(),), turn_secret_file=file) as running,
+            running_server(turn=(turn.url(),), turn_secret_file=file, limits=_UNHURRIED) as running,
             handing_out(running) as hand_out,
         ):
             for spoil in (lambda: file.write_text("\n"), file.unlink):
