@@ -25,6 +25,8 @@ _PEER, _DATA, _REALM, _NONCE, _FAMILY, _TRANSPORT = 0x12, 0x13, 0x14, 0x15, 0x17
 _RELAYED = 0x16
 _FAMILIES = {4: b"\x01\0\0\0", 6: b"\x02\0\0\0"}
 
+_known: set[int] = set()  # ports that a server may have had a client at
+
 Attributes = dict[int, bytes]
 
 
@@ -142,9 +144,21 @@ def turn_client(
 ) -> Iterator[TurnClient]:
     """A client of the server at that address, over UDP; what it allocated ends with it."""
     family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as connection:
+    with _from_new_port(family) as connection:
         connection.connect(server)
         yield TurnClient(connection, user, password, realm)
+
+
+def _from_new_port(family: socket.AddressFamily) -> socket.socket:
+    """The kernel may choose one again that coturn refuses: 437, for a second after its end."""
+    connection = socket.socket(family, socket.SOCK_DGRAM)
+    connection.bind(("", 0))
+    port = connection.getsockname()[1]
+    if port in _known:
+        with connection:  # closed after the next has another
+            return _from_new_port(family)
+    _known.add(port)
+    return connection
 
 
 @contextmanager
