@@ -1,8 +1,10 @@
 """docs/hosting.md takes a Debian machine from nothing to rendezvous and TURN on port 443."""
 
+import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,14 @@ from tests.support.certificates import write_certificate
 _MACHINE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _SITE = ("--name", "watch.example.org", "--turn-name", "turn.example.org")
 _ADDRESS = ("--address", "203.0.113.7")
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """What ``main`` sets is the process's, and so every other test's that runs in it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.mark.parametrize("story", ["one-address", "two-addresses"])
