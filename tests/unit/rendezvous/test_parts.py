@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rendezvous.relay.counters import Counters
+from rendezvous.program import logs
+from rendezvous.relay.counters import Counters, log
 from rendezvous.relay.pace import Pace
 from rendezvous.relay.registry import Registry
 from rendezvous.rooms.facts import Fact
@@ -16,6 +17,7 @@ from rendezvous.transports.gate import Arrival, DoorLimits, Gate
 from rendezvous.transports.origins import PublicOrigins, host_and_port
 from rendezvous.transports.websocket import same_origin
 from rendezvous.wire.identity import NodeId
+from tests.support.clock import Clock
 from tests.support.stores import embedded
 from tests.support.waiting import until
 
@@ -122,17 +124,22 @@ def test_same_origin(origin: str, host: str, *, same: bool) -> None:
 # ── counters ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_counts_are_logged_at_most_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
+def test_counts_are_logged_at_most_once_a_second(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """And only what has grown."""
+    clock = Clock()
+    monkeypatch.setattr(logs, "time", clock)
     caplog.set_level(logging.INFO)
     counters = Counters()
     counters.report()
-    counters.add("malformed")
-    counters.report()
-    counters.add("malformed")
-    counters.report()
-    assert [record.message for record in caplog.records] == ["Refused or dropped: malformed 1"]
-    assert counters.totals["malformed"] == 2
+    for seconds in (0.0, 0.9, 0.1, 1.0):
+        clock.wait(seconds)
+        counters.add("malformed")
+        counters.report()
+    said = [record.message for record in caplog.records if record.name == log.name]
+    assert said == [f"Refused or dropped: malformed {grown}" for grown in (1, 2, 1)]
+    assert counters.totals["malformed"] == 4
 
 
 # ── leases ───────────────────────────────────────────────────────────────────────────────────
