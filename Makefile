@@ -38,7 +38,7 @@ format: .venv/.test ## let ruff write the code's layout
 
 player: .venv/.test ## types and unit tests of the page
 	.tools/node_modules/.bin/tsc -p player/jsconfig.json
-	node --test tests/player/
+	node --test tests/player/*.test.mjs
 
 unit integration: .venv/.test ## one level of the Python tests
 	$(BIN)/python -m pytest -n 4 tests/$@
