@@ -91,6 +91,7 @@ async def _run(
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     assert not errors, errors.decode()
     return output.decode(), process.returncode or 0
 

@@ -13,7 +13,7 @@ from tests.support.special_addresses import ORDINARY, V4, V6, special_addresses
 from tests.support.turn_client import TCP, RefusedError, turn_client
 from tests.support.turn_probe import try_out
 
-_IN_A_NETWORK = ("unshare", "--net")
+_IN_A_NETWORK = ("unshare", "--net", "--pid", "--fork", "--kill-child")
 _FORBIDDEN = 403
 
 
