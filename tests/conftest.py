@@ -15,8 +15,9 @@ TOGETHER = ("tests/e2e/", "tests/lab/", "tests/integration/lab/test_browser.py")
 
 
 # A busy machine is no slow test. Before any module is read: a test has the profile of that moment.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+# Hypothesis's own for CI: no deadline, no health check of speed, the same examples in every run,
+# and nothing on disk that workers would share.
+hypothesis.settings.load_profile("ci")
 
 
 class Grouped(LoadScopeScheduling):  # type: ignore[misc]
