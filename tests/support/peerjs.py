@@ -1,11 +1,11 @@
 """PeerJS's server from npm, to compare with."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.server import Program
 from tests.support.waiting import PATIENCE, until
 
@@ -15,7 +15,7 @@ _PROGRAM = Path(__file__).parents[2] / ".tools/node_modules/.bin/peerjs"
 @asynccontextmanager
 async def running_peerjs(*, connections: int) -> AsyncIterator[Program]:
     """It listens on 127.0.0.1 and takes so many connections."""
-    port = _free_port()
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         _PROGRAM,
         *("--host", "127.0.0.1", "--port", str(port), "--concurrent_limit", str(connections)),
@@ -28,12 +28,6 @@ async def running_peerjs(*, connections: int) -> AsyncIterator[Program]:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def _answers(port: int) -> bool:
