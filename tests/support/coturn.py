@@ -30,6 +30,7 @@ _COMMAND = "/usr/bin/turnserver"
 _BINDING = b"\x00\x01\x00\x00\x21\x12\xa4\x42porthole-try"  # RFC 8489 §5, without attributes
 _ANSWERED = b"\x01\x01"
 _STEP = 0.02
+_ANSWER = 1.0  # seconds; where nobody listens yet the kernel says so at once
 
 
 class Coturn:
@@ -139,7 +140,7 @@ class Coturn:
     def _answers(self) -> bool:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.settimeout(_STEP)
+            probe.settimeout(_ANSWER)
             try:
                 probe.connect((self.host, self.port))
                 probe.send(_BINDING)
