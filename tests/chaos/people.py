@@ -5,6 +5,7 @@ the history with what the speaker wrote into it.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -87,7 +88,7 @@ class World(Protocol):
         """Calls back, unless the run is over."""
 
 
-class Person:
+class Person(ABC):
     """Comes, stays for a while, is cut off, comes back."""
 
     def __init__(self, world: World, name: str, room: str) -> None:
@@ -131,7 +132,7 @@ class Person:
         self.gone()
         self.returns()
 
-    def gone(self) -> None:
+    def gone(self) -> None:  # noqa: B027  # nothing to do, for most
         """The connection is lost."""
 
     def _hears(self, message: ServerMessage) -> None:
@@ -139,9 +140,9 @@ class Person:
             self.welcome = message
         self.hears(message)
 
+    @abstractmethod
     def hears(self, message: ServerMessage) -> None:
         """What it does about it."""
-        raise NotImplementedError
 
     def records(self, text: str, session: str | None, key: str | None) -> None:
         """Writes down what it has heard, if a person said it."""

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import os
 import ssl
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast
@@ -28,7 +29,7 @@ class Gone(Exception):  # noqa: N818  # an event, as asyncio.CancelledError is
     """The server has closed the connection."""
 
 
-class Talker(asyncio.Protocol):
+class Talker(asyncio.Protocol, ABC):
     """JSON messages over one connection."""
 
     def __init__(self) -> None:
@@ -59,13 +60,13 @@ class Talker(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    @abstractmethod
     def messages(self) -> Iterator[bytes]:
         """Takes the whole messages out of what has come so far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, data: bytes) -> None:
         """Sends one message."""
-        raise NotImplementedError
 
     async def hear(self) -> bytes:
         """The next message; raises Gone."""
