@@ -104,10 +104,8 @@ def running_redis(*options: str) -> Iterator[RedisServer]:
 @contextmanager
 def running_shard() -> Iterator[RedisServer]:
     """A Cluster of one shard that has all the slots: it refuses keys that are not in one slot."""
-    bus = (
-        "--cluster-port",
-        str(free_port()),
-    )  # else it is 10,000 above the other, which may be none
+    # Else it is 10,000 above the other, which may be none.
+    bus = ("--cluster-port", str(free_port()))
     with running_redis("--cluster-enabled", "yes", *bus) as server, server.client() as client:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, _SLOTS - 1)
         _until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
