@@ -13,7 +13,7 @@ from pathlib import Path
 from rendezvous.program.errors import ProgramError
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
-from rendezvous.stores.redis.link import RedisLink
+from rendezvous.stores.redis.link import DEADLINE, RedisLink
 from rendezvous.stores.redis.script import Script
 from rendezvous.stores.redis.stream import Entry, StreamReader
 from rendezvous.wire.identity import NodeId
@@ -37,13 +37,17 @@ def inbox_of(node: NodeId) -> str:
 
 
 class RedisMail:
-    """See relay.mail.Mail. ``on_confusion`` as for the store."""
+    """See relay.mail.Mail. ``deadline`` (seconds) and ``on_confusion`` as for the store."""
 
     def __init__(
-        self, address: RedisAddress, *, on_confusion: Callable[[ProgramError], None]
+        self,
+        address: RedisAddress,
+        *,
+        deadline: float = DEADLINE,
+        on_confusion: Callable[[ProgramError], None],
     ) -> None:
         self._address = address
-        self._link = RedisLink(address, on_confusion=on_confusion)
+        self._link = RedisLink(address, deadline=deadline, on_confusion=on_confusion)
         self._reading: asyncio.Task[None] | None = None
 
     async def start(self, node: NodeId, deliver: Callable[[bytes], None]) -> None:

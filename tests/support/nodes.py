@@ -77,8 +77,7 @@ async def running_nodes(
     nodes: list[Node] = []
     async with AsyncExitStack() as all_of_them:
         for _ in range(number):
-            store = RedisStore(address, ttl=ttl, on_confusion=_fail)
-            store._link._deadline = PATIENCE
+            store = RedisStore(address, ttl=ttl, deadline=PATIENCE, on_confusion=_fail)
             mail = RedisMail(address, on_confusion=_fail)
             context = running_server(store=store, mail=mail, limits=limits, **more)
             stack = await all_of_them.enter_async_context(AsyncExitStack())

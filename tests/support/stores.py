@@ -1,4 +1,8 @@
-"""Stores whose time passes when a test says so."""
+"""Stores whose time passes when a test says so.
+
+Nobody can turn Redis's own clock, so real time passes in it as well. Leases and names last a
+hundred times as long as the product's leases do: beside that, what a test takes is nothing.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -10,13 +14,15 @@ import redis
 from rendezvous.program.errors import ProgramError
 from rendezvous.stores.contract import Store, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
-from rendezvous.stores.redis.address import parse
+from rendezvous.stores.redis.address import RedisAddress, parse
 from rendezvous.stores.redis.store import RedisStore
 from rendezvous.wire.identity import RoomId
 from tests.support.redis import RedisServer
 from tests.support.waiting import PATIENCE
 
-RETENTION = 600.0  # seconds; a month in small
+TTL = 1500.0  # seconds; a lease
+RETENTION = 40 * TTL  # a month in small
+MOMENT = PATIENCE  # seconds; no test takes so long
 ROOMS = 3  # that an owner may have
 
 
@@ -47,11 +53,13 @@ async def embedded(path: Path | None) -> AsyncIterator[StoreUnderTest]:
     """The store of a single node, in a file or in memory."""
     clock = Clock()
     store = EmbeddedStore(
-        path, clock=clock, monotonic=clock, retention=RETENTION, rooms_per_owner=ROOMS
+        path, clock=clock, monotonic=clock, retention=RETENTION, rooms_per_owner=ROOMS, ttl=TTL
     )
     await store.start()
-    yield StoreUnderTest(store, clock.advance)
-    await store.stop()
+    try:
+        yield StoreUnderTest(store, clock.advance)
+    finally:
+        await store.stop()
 
 
 def unexpected(error: ProgramError) -> None:
@@ -61,15 +69,20 @@ def unexpected(error: ProgramError) -> None:
 
 @asynccontextmanager
 async def opened(
-    url: str,
+    address: RedisAddress | str,
     *,
     on_confusion: Callable[[ProgramError], None] = unexpected,
     replicas: int = 0,
     deadline: float = PATIENCE,
 ) -> AsyncIterator[RedisStore]:
-    """A store in Redis, as a node has one, but for the seconds that it waits for an answer."""
-    store = RedisStore(parse(url), replicas=replicas, on_confusion=on_confusion)
-    store._link._deadline = deadline
+    """A store in Redis, as a node has one, but for the seconds that it waits and a lease lasts."""
+    store = RedisStore(
+        parse(address) if isinstance(address, str) else address,
+        replicas=replicas,
+        ttl=TTL,
+        deadline=deadline,
+        on_confusion=on_confusion,
+    )
     await store.start()
     try:
         yield store
@@ -83,20 +96,26 @@ async def in_redis(server: RedisServer) -> AsyncIterator[StoreUnderTest]:
     with server.client() as client:
         client.flushall()
     store = RedisStore(
-        parse(server.url), retention=RETENTION, rooms_per_owner=ROOMS, on_confusion=unexpected
+        parse(server.url),
+        retention=RETENTION,
+        rooms_per_owner=ROOMS,
+        ttl=TTL,
+        deadline=PATIENCE,
+        on_confusion=unexpected,
     )
-    store._link._deadline = PATIENCE
     await store.start()
 
     async def advance(seconds: float) -> None:
         age(server, seconds)
 
-    yield StoreUnderTest(store, advance)
-    await store.stop()
+    try:
+        yield StoreUnderTest(store, advance)
+    finally:
+        await store.stop()
 
 
 def age(server: RedisServer, seconds: float) -> None:
-    """Everything in it becomes older: nobody can turn Redis's own clock."""
+    """Everything in it becomes older."""
     milliseconds = round(seconds * 1000)
     with server.client() as client:
         for key in _texts(client.keys()):

@@ -9,7 +9,7 @@ from typing import Any
 from rendezvous.program.errors import SettingsError, UnavailableError
 from rendezvous.stores.contract import StoreUnavailableError
 from rendezvous.stores.redis.address import RedisAddress
-from rendezvous.stores.redis.client import Client
+from rendezvous.stores.redis.client import TIMEOUT, Client
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +35,21 @@ class Doubt:
     cure: str
 
 
-async def require_fitness(address: RedisAddress, *, replicas: int, open_rooms: bool) -> None:
-    """Raises UnavailableError or SettingsError with a cure; warns of what only may do harm."""
-    seen = await inspect(address)
+async def require_fitness(
+    address: RedisAddress, *, replicas: int, open_rooms: bool, patience: float = TIMEOUT
+) -> None:
+    """Raises UnavailableError or SettingsError with a cure; warns of what only may do harm.
+
+    ``patience``: seconds for each answer.
+    """
+    seen = await inspect(address, patience=patience)
     judge(address, seen.facts, shards=seen.shards)
     warn(address, seen.facts, replicas=replicas, open_rooms=open_rooms)
 
 
-async def inspect(address: RedisAddress) -> Inspection:
-    """Asks it; raises UnavailableError with a cure when it does not answer."""
-    client = Client(address)
+async def inspect(address: RedisAddress, *, patience: float = TIMEOUT) -> Inspection:
+    """Asks it; raises UnavailableError with a cure when it does not answer in so many seconds."""
+    client = Client(address, timeout=patience)
     try:
         facts = parse_info(await client.command("INFO"))
         seconds, _ = await client.command("TIME")

@@ -37,14 +37,20 @@ _SENTINEL: Callable[..., Sentinel] = Sentinel  # whose own declaration has no ty
 class Client:
     """A connection to Redis that is made again when it broke. For one task at a time.
 
-    Replies are text, or bytes if they are not to be decoded.
+    ``timeout``: seconds for it to be made, and for a reply; ``block``: what a call itself may wait
+    in Redis. Replies are text, or bytes if they are not to be decoded.
     """
 
     def __init__(
-        self, address: RedisAddress, *, timeout: float = TIMEOUT, decode: bool = True
+        self,
+        address: RedisAddress,
+        *,
+        timeout: float = TIMEOUT,
+        block: float = 0.0,
+        decode: bool = True,
     ) -> None:
         self._address = address
-        options = {**_options(address, timeout), "decode_responses": decode}
+        options = {**_options(address, timeout, block), "decode_responses": decode}
         self._sentinel = _sentinel(address) if address.name else None
         if self._sentinel is not None and address.name is not None:
             self._redis = self._sentinel.master_for(address.name, **options)
@@ -79,10 +85,10 @@ class Client:
         return reply
 
     async def close(self) -> None:
-        """Gives the connections back. Idempotent."""
-        await self._redis.aclose()
-        for sentinel in self._sentinel.sentinels if self._sentinel else ():
-            await sentinel.aclose()
+        """Gives the connections back, also those that do not close in time. Idempotent."""
+        for client in (self._redis, *(self._sentinel.sentinels if self._sentinel else ())):
+            with contextlib.suppress(RedisError, OSError):  # redis-py has let go of it all the same
+                await client.aclose()
 
     async def _drop(self) -> None:
         with contextlib.suppress(RedisError, OSError):  # it is being closed for an error already
@@ -112,13 +118,13 @@ def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return type(kind.__name__, (_Packing, kind), {})
 
 
-def _options(address: RedisAddress, timeout: float) -> dict[str, Any]:
+def _options(address: RedisAddress, timeout: float, block: float) -> dict[str, Any]:
     return {
         "db": address.database,
         "username": address.user,
         "password": address.password,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": TIMEOUT,
+        "socket_timeout": timeout + block,
+        "socket_connect_timeout": timeout,
         "health_check_interval": 0,
         "retry": Retry(NoBackoff(), 1, supported_errors=(BrokenConnectionError,)),
         "protocol": 2,

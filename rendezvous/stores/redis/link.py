@@ -61,7 +61,8 @@ class _Call:
 class RedisLink:
     """``start``, any number of ``run``s at a time, ``stop``.
 
-    ``replicas``: how many must have what a durable call wrote before it is answered.
+    ``replicas``: how many must have what a durable call wrote before it is answered;
+    ``deadline``: seconds that a caller waits for its answer, and the link for Redis.
     ``on_confusion`` is called once, when replies were swapped.
     """
 
@@ -86,7 +87,7 @@ class RedisLink:
 
     def start(self) -> None:
         """Connects when something is asked."""
-        self._client = Client(self._address)
+        self._client = Client(self._address, timeout=self._deadline)
         self._worker = asyncio.create_task(self._work(self._client))
 
     async def stop(self) -> None:

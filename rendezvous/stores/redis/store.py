@@ -26,7 +26,7 @@ from rendezvous.stores.redis import keys
 from rendezvous.stores.redis.address import RedisAddress
 from rendezvous.stores.redis.check import require_fitness
 from rendezvous.stores.redis.enrolment import Enrolments
-from rendezvous.stores.redis.link import Arguments, Keys, RedisLink, Reply
+from rendezvous.stores.redis.link import DEADLINE, Arguments, Keys, RedisLink, Reply
 from rendezvous.stores.redis.script import Script
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 
@@ -50,6 +50,7 @@ _SPREAD = 1_000  # epochs: a millisecond's, so that a clock that is behind catch
 class RedisStore:
     """Rooms in Redis, for any number of nodes.
 
+    ``deadline``: seconds that anybody waits for an answer of Redis's.
     With ``replicas`` a claim is answered when that many have it. With ``open_rooms`` names may be
     chosen, which a Redis that loses its data gives away. ``on_confusion`` is called when Redis
     mixed up its replies: the process shall end.
@@ -64,6 +65,7 @@ class RedisStore:
         retention: float = RETENTION,
         rooms_per_owner: int = ROOMS_PER_OWNER,
         ttl: float = TTL,
+        deadline: float = DEADLINE,
         on_confusion: Callable[[ProgramError], None],
     ) -> None:
         self.address = address
@@ -73,12 +75,20 @@ class RedisStore:
         self._ttl_ms = _ms(ttl)
         self._name_ms = _ms(retention)
         self._floor = 0
-        self._link = RedisLink(address, replicas=replicas, on_confusion=on_confusion)
+        self._deadline = deadline
+        self._link = RedisLink(
+            address, replicas=replicas, deadline=deadline, on_confusion=on_confusion
+        )
         self._enrolments = Enrolments(self._link, self._name_ms, rooms_per_owner)
 
     async def start(self) -> None:
         """Connects; raises UnavailableError or SettingsError when this Redis will not do."""
-        await require_fitness(self.address, replicas=self._replicas, open_rooms=self._open_rooms)
+        await require_fitness(
+            self.address,
+            replicas=self._replicas,
+            open_rooms=self._open_rooms,
+            patience=self._deadline,
+        )
         self._link.start()
 
     async def stop(self) -> None:

@@ -29,11 +29,18 @@ class Entry:
 class StreamReader:
     """For one task, which may be cancelled: the connection then is closed, not used again."""
 
-    def __init__(self, address: RedisAddress, stream: str, *, block: float = 2.0) -> None:
+    def __init__(
+        self,
+        address: RedisAddress,
+        stream: str,
+        *,
+        block: float = 2.0,
+        timeout: float = TIMEOUT,
+    ) -> None:
         self._address = address
         self._stream = stream
         self._block_ms = round(block * 1000)
-        self._client = Client(address, timeout=block + TIMEOUT, decode=False)
+        self._client = Client(address, timeout=timeout, block=block, decode=False)
         self._done: tuple[bytes, ...] = ()
 
     async def read(self, *, most: int = 32) -> list[Entry]:

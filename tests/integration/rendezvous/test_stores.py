@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 
 from rendezvous.stores.contract import (
-    TTL,
     Claimant,
     Claimed,
     Holder,
@@ -21,7 +20,15 @@ from rendezvous.stores.contract import (
 )
 from rendezvous.wire.identity import ConnectionId, NodeId, Owner, RoomId
 from tests.support.redis import RedisServer, running_redis, running_shard
-from tests.support.stores import RETENTION, ROOMS, StoreUnderTest, embedded, in_redis
+from tests.support.stores import (
+    MOMENT,
+    RETENTION,
+    ROOMS,
+    TTL,
+    StoreUnderTest,
+    embedded,
+    in_redis,
+)
 
 ONE_LOOP = True
 
@@ -127,9 +134,9 @@ async def test_a_name_is_free_when_it_was_not_seen_for_long(tested: StoreUnderTe
     """Not earlier. The epoch still grows."""
     store = tested.store
     epoch = (await store.claim(ROOM, by(ALICE), VERIFIER)).epoch
-    await tested.advance(RETENTION - 5)
+    await tested.advance(RETENTION - MOMENT)
     assert await store.look_up(ROOM) is not None
-    await tested.advance(10)
+    await tested.advance(2 * MOMENT)
     assert await store.look_up(ROOM) is None
     await store.renew([])
     assert (await store.claim(ROOM, by(BOB), VERIFIER)).epoch > epoch
@@ -141,7 +148,7 @@ async def test_what_counts_as_seen(tested: StoreUnderTest, seen: str) -> None:
     store = tested.store
     lease = Lease(ROOM, (await store.claim(ROOM, by(ALICE), VERIFIER)).epoch)
     for _ in range(10):
-        await tested.advance(TTL - 1)
+        await tested.advance(TTL - MOMENT)
         assert await store.renew([lease]) == frozenset()
     if seen == "claimed":
         await store.claim(ROOM, by(ALICE), VERIFIER)
@@ -257,13 +264,13 @@ async def test_a_lease_that_nobody_renews_is_over(tested: StoreUnderTest) -> Non
     """And cannot be brought back but by a claim, which takes it from nobody."""
     store = tested.store
     lease = Lease(ROOM, (await store.claim(ROOM, by(), VERIFIER)).epoch)
-    await tested.advance(TTL - 1)
+    await tested.advance(TTL - MOMENT)
     assert await store.renew([lease]) == frozenset()
-    await tested.advance(TTL - 1)
+    await tested.advance(TTL - MOMENT)
     binding = await store.look_up(ROOM)
     assert binding is not None
     assert binding.holder is not None
-    await tested.advance(2)
+    await tested.advance(2 * MOMENT)
     binding = await store.look_up(ROOM)
     assert binding is not None
     assert binding.holder is None
@@ -306,9 +313,9 @@ async def test_a_claim_names_the_nodes_that_watch(tested: StoreUnderTest) -> Non
     assert found == {ROOM: await store.look_up(ROOM)}
     await store.watch([ROOM], HERE)
     assert (await store.claim(ROOM, by(connection="2"), VERIFIER)).watchers == {HERE, THERE}
-    await tested.advance(TTL - 1)
+    await tested.advance(TTL - MOMENT)
     await store.watch([ROOM], THERE)
-    await tested.advance(2)
+    await tested.advance(2 * MOMENT)
     assert (await store.claim(ROOM, by(connection="3"), VERIFIER)).watchers == {THERE}
 
 
@@ -333,10 +340,10 @@ async def test_a_place_that_nobody_keeps_is_free(tested: StoreUnderTest) -> None
     store = tested.store
     for viewer in ("kept", "left"):
         assert await store.take_place(place(viewer), 2)
-    await tested.advance(TTL - 1)
+    await tested.advance(TTL - MOMENT)
     await store.keep_places([place("kept")])
     assert not await store.take_place(place("third"), 2)
-    await tested.advance(2)
+    await tested.advance(2 * MOMENT)
     assert await store.take_place(place("third"), 2)
     assert not await store.take_place(place("left"), 2)
 
@@ -345,7 +352,7 @@ async def test_a_place_that_was_lost_is_kept_nevertheless(tested: StoreUnderTest
     """The viewer is there, whatever the store forgot; others wait until there is room again."""
     store = tested.store
     await store.take_place(place("one"), 1)
-    await tested.advance(TTL + 1)
+    await tested.advance(TTL + MOMENT)
     assert await store.take_place(place("two"), 1)
     await store.keep_places([place("one"), place("two")])
     await store.give_place(place("two"))
@@ -360,10 +367,10 @@ async def test_a_node_lives_as_long_as_its_heart_beats(tested: StoreUnderTest) -
     store = tested.store
     assert await store.alive([]) == frozenset()
     await store.beat(HERE)
-    await tested.advance(TTL - 1)
+    await tested.advance(TTL - MOMENT)
     await store.beat(THERE)
     assert await store.alive([HERE, THERE, NodeId("nowhere")]) == {HERE, THERE}
-    await tested.advance(2)
+    await tested.advance(2 * MOMENT)
     assert await store.alive([HERE, THERE]) == {THERE}
 
 
