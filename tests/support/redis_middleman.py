@@ -10,11 +10,12 @@ _CHUNK = 65_536
 
 Replies: TypeAlias = list[bytes]
 Tamper: TypeAlias = Callable[[Replies], Replies]
+"""What becomes of the replies of one connection that have come at one time."""
 
 
-def honest(replies: Replies) -> Replies:
+def honest() -> Tamper:
     """Everything as it came."""
-    return replies
+    return lambda replies: replies
 
 
 def late() -> Tamper:
@@ -29,13 +30,13 @@ def late() -> Tamper:
     return tamper
 
 
-def swapped(replies: Replies) -> Replies:
+def swapped() -> Tamper:
     """Calls that travelled together get each other's."""
-    return replies[::-1]
+    return lambda replies: replies[::-1]
 
 
-def cut_once() -> Tamper:
-    """The connection breaks when the next reply is on its way; what was asked was done."""
+def cut_once() -> Callable[[], Tamper]:
+    """One connection breaks when its next reply is on its way; what was asked was done."""
     left = [True]
 
     def tamper(replies: Replies) -> Replies:
@@ -44,15 +45,15 @@ def cut_once() -> Tamper:
             raise ConnectionResetError
         return replies
 
-    return tamper
+    return lambda: tamper
 
 
 class Middleman:
-    """``tamper`` is given all replies that have come at one time, and what it returns is sent."""
+    """``tampering`` makes what changes replies, for each connection anew: none has another's."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self.tamper: Tamper = honest
+        self.tampering: Callable[[], Tamper] = honest
 
     async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A client connects."""
@@ -67,10 +68,12 @@ class Middleman:
                 end.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        buffer = b""
+        buffer, tampering, tamper = b"", honest, honest()
         while chunk := await reader.read(_CHUNK):
+            if tampering is not self.tampering:
+                tampering, tamper = self.tampering, self.tampering()
             replies, buffer = split(buffer + chunk)
-            writer.write(b"".join(self.tamper(replies)))
+            writer.write(b"".join(tamper(replies)))
             await writer.drain()
 
 

@@ -46,7 +46,7 @@ async def test_a_confused_redis_ends_the_program() -> None:
             connect(program.host, program.port) as other,
         ):
             await claim(camera, KEY, "MyRoom")
-            man.tamper = late()
+            man.tampering = late
             await other.send(signed_claim(other.welcome, KEY, room="Other", origin=other.origin))
             status, errors = await program.ended()
     assert status == ProtocolError.exit_status

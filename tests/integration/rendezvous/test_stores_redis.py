@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import redis
 
 from rendezvous.program.errors import ProgramError
 from rendezvous.stores.contract import (
-    TTL,
     Binding,
     Claimant,
     Claimed,
@@ -30,7 +30,17 @@ from tests.support.redis import (
     running_redis,
 )
 from tests.support.redis_middleman import cut_once, late, middleman, swapped
-from tests.support.stores import RETENTION, ROOMS, age, answers, in_redis, opened, unexpected
+from tests.support.stores import (
+    MOMENT,
+    RETENTION,
+    ROOMS,
+    TTL,
+    age,
+    answers,
+    in_redis,
+    opened,
+    unexpected,
+)
 from tests.support.waiting import PATIENCE, until
 
 ONE_LOOP = True
@@ -65,6 +75,11 @@ async def epoch_of(store: Store, connection: str = "camera") -> int:
     """A claim's."""
     claimant = Claimant(Owner("alice"), HERE, ConnectionId(connection))
     return (await store.claim(ROOM, claimant, None)).epoch
+
+
+def enrolled(client: redis.Redis) -> bool:
+    """Whether the owner's list has its rooms for good; a claim's caller does not wait for that."""
+    return client.pttl(keys.of_owner(ALICE.owner)) > RETENTION * 1000
 
 
 # ── rivals ───────────────────────────────────────────────────────────────────────────────────
@@ -134,8 +149,9 @@ async def test_a_claim_whose_answer_was_lost_is_asked_for_again(
     async with middleman(server.port) as (man, url), opened(url) as other:
         await other.look_up(ROOM)
         with server.client() as client:
+            await until(lambda: enrolled(client))  # nobody else asks for anything from here on
             client.config_resetstat()
-        man.tamper = cut_once()
+        man.tampering = cut_once()
         claimed = await other.claim(ROOM, ALICE, None)
     assert claimed.previous is not None
     assert claimed.previous.epoch == first
@@ -176,8 +192,9 @@ async def test_killed_and_back() -> None:
 async def test_paused_and_back() -> None:
     """Nobody waits for longer than the deadline, however many wait; then all is as before."""
     with running_redis() as server:
-        async with opened(server.url, deadline=1.0) as store:
-            first = await epoch_of(store)
+        async with opened(server.url) as patient, opened(server.url, deadline=1.0) as store:
+            first = await epoch_of(patient)
+            await until(lambda: answers(store))
             server.pause()
             async with asyncio.timeout(PATIENCE):  # one after the other would take minutes
                 results = await asyncio.gather(
@@ -186,14 +203,14 @@ async def test_paused_and_back() -> None:
             assert all(isinstance(result, StoreUnavailableError) for result in results)
             server.resume()
             await until(lambda: answers(store))
-            assert await store.renew([Lease(ROOM, first)]) == frozenset()
+            assert await patient.renew([Lease(ROOM, first)]) == frozenset()
 
 
 async def test_a_line_that_is_too_long_is_refused() -> None:
     """Memory is bounded while Redis stands still."""
     with running_redis() as server:
         async with opened(server.url, deadline=1.0) as store:
-            await store.look_up(ROOM)
+            await until(lambda: answers(store))
             server.pause()
             results = await asyncio.gather(
                 *(store.look_up(ROOM) for _ in range(11_000)), return_exceptions=True
@@ -292,7 +309,7 @@ async def test_a_room_counts_for_as_long_as_its_camera_is_there(
         room = RoomId(f"room-{number}")
         leases.append(Lease(room, (await store.claim(room, ALICE, None)).epoch))
     for _ in range(round(1.5 * RETENTION / TTL) + 1):
-        age(server, TTL - 1)
+        age(server, TTL - MOMENT)
         assert await store.renew(leases) == frozenset()
     with pytest.raises(TooManyRoomsError):
         await store.claim(RoomId("one-more"), ALICE, None)
@@ -339,9 +356,8 @@ async def test_an_owners_list_that_was_lost_takes_no_room_from_it(
     """What is bound is its owner's, though it has as many others as it may have."""
     lease = Lease(ROOM, (await store.claim(ROOM, ALICE, None)).epoch)
     with server.client() as client:
-        list_ = keys.of_owner(ALICE.owner)
-        await until(lambda: client.pttl(list_) > RETENTION * 1000)  # it is enrolled for good
-        client.delete(list_)
+        await until(lambda: enrolled(client))
+        client.delete(keys.of_owner(ALICE.owner))
         client.hset(keys.of_room(ROOM).name, "enrolled", "0")
     for number in range(ROOMS):
         await store.claim(RoomId(f"room-{number}"), ALICE, None)
@@ -364,7 +380,7 @@ async def test_replies_that_were_swapped_end_everything(server: RedisServer, kin
     ):
         await store.claim(ROOM, ALICE, None)
         await store.claim(other, ALICE, None)
-        man.tamper = late() if kind == "late" else swapped
+        man.tampering = late if kind == "late" else swapped
         results = await asyncio.gather(
             *(store.look_up(room) for room in (ROOM, other)), return_exceptions=True
         )
