@@ -21,6 +21,7 @@ from tests.support.waiting import PATIENCE
 
 _SLOTS = 16_384
 _STEP = 0.01
+_HOUR_MS = 3_600_000
 
 
 def _until(condition: Callable[[], bool]) -> None:
@@ -129,28 +130,49 @@ def _copied(client: redis.Redis) -> bool:
     return isinstance(copies, int) and copies > 0
 
 
-@contextmanager
-def running_sentinel(primary: RedisServer, *, down_after: float) -> Iterator[str]:
-    """One that is enough to decide; gives what --redis takes. ``down_after`` is in seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        port, file = free_port(), Path(folder) / "sentinel.conf"
-        file.write_text(
-            f"port {port}\nbind 127.0.0.1\n"
+class Sentinel:
+    """Takes nobody for dead, however slow the machine is, before it is told to be watchful."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        """What --redis takes."""
+        return f"redis+sentinel://127.0.0.1:{self.port}/rooms"
+
+    def configuration(self, primary: RedisServer) -> str:
+        """Its file."""
+        return (
+            f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor rooms 127.0.0.1 {primary.port} 1\n"
-            f"sentinel down-after-milliseconds rooms {round(down_after * 1000)}\n"
+            f"sentinel down-after-milliseconds rooms {_HOUR_MS}\n"
             "sentinel failover-timeout rooms 2000\n"
         )
+
+    def watches(self) -> None:
+        """From now on a primary that is silent for a moment is followed by its replica."""
+        with redis.Redis(port=self.port, protocol=2) as client:
+            client.execute_command("SENTINEL", "SET", "rooms", "down-after-milliseconds", 300)
+
+    def knows_a_replica(self) -> bool:
+        """Whether there is somebody to follow."""
+        with contextlib.suppress(redis.RedisError), redis.Redis(port=self.port) as client:
+            found = client.execute_command("SENTINEL", "REPLICAS", "rooms")
+            return isinstance(found, list) and bool(found)
+        return False
+
+
+@contextmanager
+def running_sentinel(primary: RedisServer) -> Iterator[Sentinel]:
+    """One that is enough to decide."""
+    with tempfile.TemporaryDirectory() as folder:
+        sentinel, file = Sentinel(), Path(folder) / "sentinel.conf"
+        file.write_text(sentinel.configuration(primary))
         process = subprocess.Popen(("redis-sentinel", file), cwd=folder, stdout=subprocess.DEVNULL)
         try:
-            _until(lambda: _replicas_known(port) > 0)
-            yield f"redis+sentinel://127.0.0.1:{port}/rooms"
+            _until(sentinel.knows_a_replica)
+            yield sentinel
         finally:
             process.kill()
             process.wait()
-
-
-def _replicas_known(port: int) -> int:
-    with contextlib.suppress(redis.RedisError), redis.Redis(port=port, protocol=2) as client:
-        found = client.execute_command("SENTINEL", "REPLICAS", "rooms")
-        return len(found) if isinstance(found, list) else 0
-    return 0
