@@ -15,7 +15,6 @@ from tests.support.server import Running, running_server
 from tests.support.waiting import PATIENCE
 
 TTL = 15.0  # seconds; a lease
-SHORT_TTL = 2.5  # for those who wait until it is over
 
 
 def _fail(error: ProgramError) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,28 @@ from rendezvous.stores.contract import Store
 from rendezvous.transports.gate import DoorLimits
 from tests.support.waiting import PATIENCE
 
+DAY = 86_400.0  # seconds
+
 _ROOT = Path(__file__).parents[2]
+_NEVER = Limits(
+    hello=DAY,
+    unadmitted=DAY,
+    rejoin=DAY,
+    ping=DAY,
+    idle=DAY,
+    offer=DAY,
+    answer=DAY,
+    waiting=DAY,
+    kept=DAY,
+    resume_hold=DAY,
+    resume_grace=DAY,
+    challenge=DAY,
+)
+
+
+def only(**short: Any) -> Limits:
+    """Nothing is due for a day but these: a slow machine is late for nothing else."""
+    return replace(_NEVER, **short)
 
 
 @dataclass
@@ -34,6 +55,16 @@ class Running:
     def origin(self) -> str:
         """What a camera that dials it signs."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def now(self) -> float:
+        """Seconds, by the core's clock."""
+        return self.server._hub._clock()
+
+    def wind(self, seconds: float) -> None:
+        """So much time has passed for the core and its leases; the next tick sees what is due."""
+        hub, clock = self.server._hub, self.server._hub._clock
+        hub._clock = hub._registry._clock = lambda: clock() + seconds
 
 
 @asynccontextmanager

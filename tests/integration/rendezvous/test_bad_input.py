@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest_asyncio
 
 from rendezvous.rooms.limits import Limits
 from rendezvous.transports import http
-from rendezvous.transports.gate import DoorLimits
+from rendezvous.transports.gate import Arrival, DoorLimits
+from rendezvous.transports.port import Port
 from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     MESSAGE_BYTES,
@@ -35,7 +37,7 @@ from tests.support.peers import (
     connect,
     open_wire,
 )
-from tests.support.server import Running, running_server
+from tests.support.server import DAY, Running, only, running_server
 from tests.support.waiting import until
 
 KEY = Key()
@@ -175,9 +177,12 @@ async def test_who_trickles_is_gone_in_time(hurried: Running, name: str) -> None
             await writer.drain()
             await asyncio.sleep(0.005)
 
+        finished.set()
+
+    finished = asyncio.Event()
     sending = asyncio.create_task(trickle())
     await read_to_end(reader)
-    assert not (sending.done() and name in ENDLESS)
+    assert not (finished.is_set() and name in ENDLESS)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     writer.close()
@@ -204,22 +209,33 @@ async def test_who_comes_to_no_point_is_told_before_it_is_closed(
     writer.close()
 
 
-async def test_hello_counts_from_the_upgrade_of_a_connection_that_fetched_a_page() -> None:
+async def test_hello_counts_from_the_upgrade_of_a_connection_that_fetched_a_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A browser keeps its connection, and upgrades it when the page comes to it."""
-    limits = Limits(hello=0.5, unadmitted=0.5)
-    doors = DoorLimits(page_grace=2.0, linger=0.1)
-    async with running_server(limits=limits, door_limits=doors) as running:
+    arrivals: list[Arrival] = []
+    arrive = Port._arrival
+
+    def arrival(port: Port, accepted: socket.socket) -> Arrival:
+        arrivals.append(arrive(port, accepted))
+        return arrivals[-1]
+
+    monkeypatch.setattr(Port, "_arrival", arrival)
+    doors = DoorLimits(page_grace=DAY, linger=0.1)
+    async with running_server(
+        limits=only(hello=60.0, unadmitted=60.0), door_limits=doors
+    ) as running:
         reader, writer = await asyncio.open_connection(running.host, running.port)
-        clock = asyncio.get_running_loop().time
-        opened = clock()
-        while clock() < opened + 0.8:
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            await reader.readuntil(b"}")
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"}")
+        arrivals[0].stranger_since -= 3600.0  # it has fetched pages for an hour
         writer.write(UPGRADE)
         await reader.readuntil(b"\r\n\r\n")
-        upgraded = clock()
+        peers_ = running.server.core.book.peers
+        await until(lambda: all(peer.check_at > running.now for peer in peers_.values()))
+        assert len(peers_) == 1  # it was looked at, and stays for now
+        running.wind(60.0)
         assert b"hello_timeout" in await read_to_end(reader)
-        assert clock() - upgraded > 0.4
         writer.close()
 
 
@@ -243,22 +259,28 @@ async def test_a_tls_handshake_that_trickles_is_gone_in_time(certificate: Path) 
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
-async def test_who_says_hello_and_no_more_is_told_why_it_is_closed(
-    hurried: Running, transport: Transport
-) -> None:
+async def test_who_says_hello_and_no_more_is_told_why_it_is_closed(transport: Transport) -> None:
     """Unadmitted, after the time for strangers."""
-    async with connect(hurried.host, hurried.port, transport=transport) as peer:
+    async with (
+        running_server(limits=only(unadmitted=10.0)) as running,
+        connect(running.host, running.port, transport=transport) as peer,
+    ):
+        running.wind(10.0)
         await peer.closed()
         assert [m.code for m in peer.seen if isinstance(m, Error)] == ["hello_timeout"]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ws"])
-async def test_an_admitted_peer_that_falls_silent_is_closed(
-    hurried: Running, transport: Transport
-) -> None:
-    """It does not answer pings: ``receive`` here skips them."""
-    async with connect(hurried.host, hurried.port, transport=transport) as camera:
+async def test_an_admitted_peer_that_falls_silent_is_closed(transport: Transport) -> None:
+    """It is pinged first, and does not answer."""
+    async with (
+        running_server(limits=only(ping=5.0, idle=DAY)) as running,
+        connect(running.host, running.port, transport=transport) as camera,
+    ):
         await claim(camera, KEY, ROOM)
+        running.wind(5.0)
+        assert isinstance(codec.decode_server(await camera.wire.receive()), Ping)
+        running.wind(DAY)
         await camera.refused("idle_timeout")
         await camera.closed()
 

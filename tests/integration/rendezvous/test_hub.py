@@ -10,12 +10,10 @@ from typing import NoReturn
 
 import pytest
 
-from rendezvous.relay import registry
 from rendezvous.rooms import cameras, connections, core
 from rendezvous.rooms.book import Book
 from rendezvous.rooms.effects import Send
 from rendezvous.rooms.entries import Peer
-from rendezvous.rooms.limits import Limits
 from rendezvous.stores.contract import Binding, Claimant, Claimed, Lease, StoreUnavailableError
 from rendezvous.stores.embedded import EmbeddedStore
 from rendezvous.wire.identity import ConnectionId, RoomId
@@ -30,13 +28,14 @@ from tests.support.peers import (
     proven_join,
     signed_claim,
 )
-from tests.support.server import running_server
-from tests.support.waiting import until
+from tests.support.server import only, running_server
+from tests.support.waiting import PATIENCE, until
 
 ONE_LOOP = True
 
 KEY = Key()
 ROOM = "MyRoom"
+HOUR = 3600.0  # seconds
 
 
 class FailingStore(EmbeddedStore):
@@ -138,14 +137,14 @@ async def test_a_defect_in_one_deadline_loses_no_other(
         check(book, peer)
 
     monkeypatch.setattr(connections, "_check", defect)
-    limits = Limits(hello=1.0, unadmitted=1.0)
     async with (
-        running_server(limits=limits) as running,
+        running_server(limits=only(unadmitted=HOUR)) as running,
         connect(running.host, running.port) as first,
         connect(running.host, running.port) as second,
         connect(running.host, running.port) as third,
     ):
         broken.append(second.welcome.connection)
+        running.wind(HOUR)
         await second.refused("internal")
         for stranger in (first, third):
             await stranger.refused("hello_timeout")
@@ -181,7 +180,7 @@ async def test_a_defect_while_somebody_leaves_still_closes_the_connection(
     assert "a defect made for this test" in caplog.text
 
 
-async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_passes_while_the_store_is_slow() -> None:
     """A renewal that hangs keeps no stranger alive, and is not asked for twice."""
     renewals: list[tuple[Lease, ...]] = []
 
@@ -191,14 +190,19 @@ async def test_time_passes_while_the_store_is_slow(monkeypatch: pytest.MonkeyPat
             await asyncio.Event().wait()
             return frozenset()
 
-    monkeypatch.setattr(registry, "_RENEWALS", 300)
     async with (
-        running_server(store=SlowStore(None), limits=Limits(unadmitted=1.0)) as running,
+        running_server(store=SlowStore(None), limits=only(unadmitted=HOUR)) as running,
         connect(running.host, running.port) as stranger,
     ):
+        await until(lambda: renewals)
+        running.wind(HOUR)
         await stranger.refused("hello_timeout")
         await stranger.closed()
     assert len(renewals) == 1
+
+
+def _connected(state: Path) -> sqlite3.Connection:
+    return sqlite3.connect(state, isolation_level=None, timeout=PATIENCE)
 
 
 async def test_a_database_that_is_locked_is_not_waited_for_and_still_read(tmp_path: Path) -> None:
@@ -211,7 +215,7 @@ async def test_a_database_that_is_locked_is_not_waited_for_and_still_read(tmp_pa
         connect(running.host, running.port) as viewer,
     ):
         await claim(camera, KEY, ROOM)
-        with contextlib.closing(sqlite3.connect(state, isolation_level=None)) as backup:
+        with contextlib.closing(_connected(state)) as backup:
             backup.execute("BEGIN IMMEDIATE")
             await rival.send(signed_claim(rival.welcome, KEY, room="Other", origin=rival.origin))
             await joined(viewer, ROOM)

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from rendezvous import server
 from rendezvous.relay.inbox import inbox_of
 from rendezvous.relay.link import Frame
 from rendezvous.rooms.letters import Closed, HandedOver, Letter, Moved, Said, Told
-from rendezvous.rooms.limits import Limits
 from rendezvous.stores.contract import Lease
 from rendezvous.wire.identity import ConnectionId, NodeId, RoomId
 from rendezvous.wire.messages import (
@@ -31,7 +31,7 @@ from rendezvous.wire.messages import (
     Resumed,
     Source,
 )
-from tests.support.nodes import SHORT_TTL, Node, running_nodes
+from tests.support.nodes import TTL, Node, running_nodes
 from tests.support.peers import (
     SDP,
     Key,
@@ -45,6 +45,7 @@ from tests.support.peers import (
     signed_claim,
 )
 from tests.support.redis import RedisServer, running_redis
+from tests.support.server import DAY, only
 from tests.support.waiting import until
 
 ONE_LOOP = True
@@ -62,7 +63,7 @@ def redis() -> Iterator[RedisServer]:
 @pytest_asyncio.fixture
 async def nodes(redis: RedisServer) -> AsyncIterator[list[Node]]:
     """Two of them, and nothing was ever about to be delivered to a wrong room."""
-    async with running_nodes(redis.url, limits=Limits(store_retry=0.2, idle=60.0)) as two:
+    async with running_nodes(redis.url, limits=only(store_retry=0.2)) as two:
         yield two
         assert [node.counted("defect") for node in two] == [0, 0]
 
@@ -82,9 +83,8 @@ async def test_redis_restart(redis: RedisServer) -> None:
 
     All data is lost with it, as if it were another Redis.
     """
-    limits = Limits(store_retry=0.2, idle=60.0)
     async with (
-        running_nodes(redis.url, ttl=SHORT_TTL, limits=limits) as (a, b),
+        running_nodes(redis.url, limits=only(store_retry=0.2)) as (a, b),
         connect(a.host, a.port) as camera,
         connect(a.host, a.port) as watching,
         connect(a.host, a.port) as other,
@@ -99,6 +99,7 @@ async def test_redis_restart(redis: RedisServer) -> None:
                 assert (await viewer.refused("store_unavailable")).retry_after is not None
         await other.send(signed_claim(other.welcome, KEY, room=ROOM, origin=other.origin))
         await other.refused("store_unavailable")
+        a.running.wind(TTL)
         await until(lambda: a.running.server.core.book.rooms[RoomId(ROOM)].lapsed)
         await watching.send(Offer(session=session.session, sdp=SDP))
         await camera.expect(Offer)
@@ -136,13 +137,13 @@ async def test_letters_outlive_a_short_absence_of_redis(
 
 async def test_a_camera_that_does_not_claim_again_is_let_go(redis: RedisServer) -> None:
     """Else its room would look held, and never be served."""
-    limits = Limits(challenge=0.2, idle=60.0)
     async with (
-        running_nodes(redis.url, number=1, ttl=SHORT_TTL, limits=limits) as (node,),
+        running_nodes(redis.url, number=1, limits=only(challenge=0.2)) as (node,),
         connect(node.host, node.port) as camera,
     ):
         await claim(camera, KEY, ROOM)
         redis.stop()
+        node.running.wind(TTL)
         await until(lambda: node.running.server.core.book.rooms[RoomId(ROOM)].lapsed)
         redis.start()
         await camera.expect(Challenge)
@@ -309,8 +310,11 @@ async def test_leaking_keys(redis: RedisServer) -> None:
 # ── going away in order ──────────────────────────────────────────────────────────────────────
 
 
-async def test_draining_moves_cameras_before_they_are_closed(nodes: list[Node]) -> None:
+async def test_draining_moves_cameras_before_they_are_closed(
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Goaway; the camera claims elsewhere; its viewers never notice; then the node is gone."""
+    monkeypatch.setattr(server, "_DRAIN_PATIENCE", DAY)
     a, b = nodes
     async with (
         connect(a.host, a.port) as camera,

@@ -19,15 +19,12 @@ because of what our cameras are:
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from itertools import product
 from pathlib import Path
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
-from rendezvous.rooms.limits import Limits
 from rendezvous.wire.messages import (
     Answer,
     Candidate,
@@ -37,7 +34,7 @@ from rendezvous.wire.messages import (
     SourceState,
 )
 from tests.support.peers import VIEWER_SECRET, Key, claim, connect
-from tests.support.server import Running, running_server
+from tests.support.server import Running, only, running_server
 from tests.support.waiting import until
 from tests.support.whep_offers import FRAGMENT, SDP, TCP, UDP, fragment, offer
 from tests.support.whep_requests import (
@@ -484,15 +481,6 @@ async def test_a_room_that_cannot_be_is_404(http: aiohttp.ClientSession) -> None
 
 # ── what becomes of a session ────────────────────────────────────────────────────────────────
 
-HURRIED = Limits(answer=0.6, ping=0.1, idle=0.8, kept=0.6, resume_grace=0.4)
-
-
-@pytest_asyncio.fixture
-async def hurried() -> AsyncIterator[Running]:
-    """A server whose deadlines are fractions of a second."""
-    async with running_server(limits=HURRIED) as server:
-        yield server
-
 
 @pytest.mark.parametrize(
     ("reply", "status", "code"),
@@ -504,17 +492,25 @@ async def hurried() -> AsyncIterator[Running]:
     ],
 )
 async def test_what_the_camera_says_instead_of_an_answer_is_said_to_the_player(
-    hurried: Running, reply: End | None, status: int, code: str
+    reply: End | None, status: int, code: str
 ) -> None:
-    async with camera_of(hurried) as camera, aiohttp.ClientSession() as http:
+    async with (
+        running_server(limits=only(answer=600.0)) as running,
+        camera_of(running) as camera,
+        aiohttp.ClientSession(f"http://{running.origin}") as http,
+    ):
         camera.reply = reply
-        response = await post(http, f"http://{hurried.origin}{ENDPOINT}")
+        posting = asyncio.create_task(post(http))
+        await until(lambda: camera.of(Session))
+        if reply is None:
+            running.wind(600.0)
+        response = await posting
         problem = refused(response, status, code)
         assert problem["detail"] == (
             reply.message if reply and reply.message else problem["detail"]
         )
         assert ("Retry-After" in response.headers) == (status != 422)
-        await until(lambda: nothing_is_left(hurried))
+        await until(lambda: nothing_is_left(running))
 
 
 async def test_a_camera_that_goes_instead_of_answering_is_409(
@@ -528,24 +524,35 @@ async def test_a_camera_that_goes_instead_of_answering_is_409(
     await until(lambda: nothing_is_left(running, connections=0))
 
 
-async def test_a_session_answers_pings_and_outlives_every_silence(hurried: Running) -> None:
+async def test_a_session_answers_pings_and_outlives_every_silence() -> None:
     async with (
-        camera_of(hurried),
-        aiohttp.ClientSession(f"http://{hurried.origin}") as http,
+        running_server(limits=only(ping=300.0, idle=1000.0)) as running,
+        camera_of(running),
+        aiohttp.ClientSession(f"http://{running.origin}") as http,
     ):
         session = await watch(http)
-        (viewer,) = (p for p in hurried.server.core.book.peers.values() if p.session)
-        start = viewer.opened_at
-        await until(lambda: viewer.heard_at > start + 3 * HURRIED.idle)
+        for _ in range(10):
+            running.wind(300.0)
+            await _all_are_heard(running, since=running.now)
         assert (await patch(http, session)).status == 204
 
 
-async def test_a_camera_that_never_comes_back_frees_the_session(hurried: Running) -> None:
-    async with aiohttp.ClientSession(f"http://{hurried.origin}") as http:
-        async with camera_of(hurried):
+async def _all_are_heard(running: Running, *, since: float) -> None:
+    peers = running.server.core.book.peers
+    await until(lambda: len(peers) == 2 and min(p.heard_at for p in peers.values()) >= since)
+
+
+async def test_a_camera_that_never_comes_back_frees_the_session() -> None:
+    async with (
+        running_server(limits=only(kept=600.0)) as running,
+        aiohttp.ClientSession(f"http://{running.origin}") as http,
+    ):
+        async with camera_of(running):
             session = await watch(http)
-        assert hurried.server.whep.sessions == 1  # the picture may well go on
-        await until(lambda: nothing_is_left(hurried, connections=0))
+        await until(lambda: len(running.server.core.book.peers) == 1)
+        assert running.server.whep.sessions == 1  # the picture may well go on
+        running.wind(600.0)
+        await until(lambda: nothing_is_left(running, connections=0))
         assert (await delete(http, session)).status == 404
 
 
@@ -558,8 +565,7 @@ async def test_a_player_that_hangs_up_before_the_answer_leaves_nothing(
         await until(lambda: camera.of(Session))
         posting.cancel()
     (session,) = camera.of(Session)
-    async with aiohttp.ClientSession(f"http://{running.origin}") as http:
-        await post(http, secret=WRONG)  # by now the server has seen the first one hang up
+    await until(lambda: running.server.gate.strangers == 0)  # the server has seen it hang up
     await camera.peer.send(Answer(session=session.session, sdp=ANSWER))
     await until(lambda: camera.of(End))
     assert nothing_is_left(running)
