@@ -12,7 +12,7 @@ from rendezvous.__main__ import main
 from rendezvous.wire.messages import Claimed, Goaway, Ping, Pong
 from tests.support.peers import Key, claim, connect, joined, signed_claim
 from tests.support.server import running_program, start_program
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 ONE_LOOP = True
 
@@ -22,8 +22,12 @@ KEY = Key()
 async def run(*arguments: str, state: Path) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a run that ends by itself."""
     process = await start_program(*arguments, state=state)
-    async with asyncio.timeout(15):
-        out, err = await process.communicate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     return process.returncode or 0, out.decode(), err.decode()
 
 

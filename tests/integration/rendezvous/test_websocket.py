@@ -27,11 +27,13 @@ async def upgraded(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection after its handshake; ``said`` came in the same packet as the request."""
     reader, writer = await asyncio.open_connection(running.host, running.port)
-    writer.write(REQUEST + said)
-    async with asyncio.timeout(DEADLINE):
-        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
-        yield reader, writer
-    writer.close()
+    try:
+        writer.write(REQUEST + said)
+        async with asyncio.timeout(DEADLINE):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            yield reader, writer
+    finally:
+        writer.close()
 
 
 async def heard(reader: asyncio.StreamReader) -> tuple[int, bytes]:
