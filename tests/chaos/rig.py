@@ -110,7 +110,7 @@ class SentinelRig:
 
     async def promoted(self, old: RedisServer) -> None:
         """Waits until another one is the primary."""
-        await until(lambda: self.primary is not old, 20)
+        await until(lambda: self.primary is not old)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def _sentinel(primary: RedisServer) -> Iterator[int]:
 
 async def knows_everybody(rig: SentinelRig) -> None:
     """Waits until every Sentinel has found the other two and both replicas."""
-    await until(lambda: all(_known(port) == (2, 2) for port in rig._ports), 20)
+    await until(lambda: all(_known(port) == (2, 2) for port in rig._ports))
 
 
 def _known(port: int) -> tuple[int, int]:

@@ -18,13 +18,15 @@ from tests.chaos.rig import (
     running_sentinels,
 )
 from tests.support.chaos_proxy import ChaosProxy
-from tests.support.history import Claimed, Violation, check
+from tests.support.history import Claimed, Record, Violation, check
 from tests.support.redis import RedisServer, running_redis
+from tests.support.waiting import until
 
 _OPTIONS = ("--strangers-per-address", "10000", "--strangers", "10000")
 _NODES = 3
 _ROOMS = 4  # owners; each has a key room, with two cameras, and an open room
 
+_MET = 5, 50  # claims, deliveries
 _NEVER = ("another room", "efect")  # in the log of a node
 
 Trouble = Callable[[], Awaitable[None]]
@@ -53,6 +55,7 @@ async def _suffer(
     chance, done = random.Random(seed), Counter[str]()
     crowd = Crowd(seed, [node.address for node in nodes], rooms=_ROOMS)
     crowd.comes()
+    await until(lambda: _lively(crowd.history))
     end = crowd.now + seconds
     await pause(4, chance)
     for trouble in _endlessly(troubles, chance):
@@ -68,6 +71,12 @@ async def _suffer(
     claims = sum(isinstance(record, Claimed) for record in history)
     violations = [*check(history, crowd.owners), *_confessions(nodes)]
     return Verdict(done, claims, len(history) - claims, violations)
+
+
+def _lively(history: list[Record]) -> bool:
+    """Whether people have met, however slow the machine is: else there is nothing to mix up."""
+    claims = sum(isinstance(record, Claimed) for record in history)
+    return claims > _MET[0] and len(history) - claims > _MET[1]
 
 
 def _endlessly(troubles: list[Trouble], chance: random.Random) -> Iterator[Trouble]:

@@ -156,8 +156,13 @@ async def frames(
     """A WebSocket; raises Gone when the server has none at ``target``."""
     made = await _dial(Frames, host, port, tls)
     made.ask(target, f"{host}:{port}")
-    if b" 101 " not in await made.hear():
-        made.hang_up()
+    upgraded = False
+    try:
+        upgraded = b" 101 " in await made.hear()
+    finally:
+        if not upgraded:  # or whoever dials was cancelled
+            made.hang_up()
+    if not upgraded:
         raise Gone
     return made
 

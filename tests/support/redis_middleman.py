@@ -53,19 +53,29 @@ class Middleman:
 
     def __init__(self, port: int) -> None:
         self._port = port
+        self._meetings: set[asyncio.Task[None]] = set()
         self.tampering: Callable[[], Tamper] = honest
 
-    async def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A client connects."""
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        calls = asyncio.create_task(_copy(reader, server_writer))
-        try:
-            with contextlib.suppress(ConnectionError):
-                await self._answer(server_reader, writer)
-        finally:
-            calls.cancel()
-            for end in (writer, server_writer):
-                end.close()
+        meeting = asyncio.create_task(self._meet(reader, writer))
+        self._meetings.add(meeting)
+        meeting.add_done_callback(self._meetings.discard)
+
+    async def leave(self) -> None:
+        """Both ends of all connections are closed, and gone."""
+        for meeting in self._meetings:
+            meeting.cancel()
+        await asyncio.gather(*self._meetings, return_exceptions=True)
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with _closing(writer):
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._port)
+            async with _closing(server_writer), asyncio.TaskGroup() as group:
+                calls = group.create_task(_copy(reader, server_writer))
+                with contextlib.suppress(ConnectionError):
+                    await self._answer(server_reader, writer)
+                calls.cancel()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         buffer, tampering, tamper = b"", honest, honest()
@@ -75,6 +85,16 @@ class Middleman:
             replies, buffer = split(buffer + chunk)
             writer.write(b"".join(tamper(replies)))
             await writer.drain()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,5 +136,8 @@ async def middleman(port: int) -> AsyncIterator[tuple[Middleman, str]]:
     """Before the Redis on this port; gives what --redis takes."""
     man = Middleman(port)
     server = await asyncio.start_server(man.meet, "127.0.0.1", 0)
-    async with server:
+    try:
         yield man, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await man.leave()
