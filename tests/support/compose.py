@@ -49,10 +49,14 @@ class Service:
             self.process.kill()
 
     async def says(self, pattern: str, within: float = PATIENCE) -> re.Match[str]:
-        """Waits until its output matches."""
-        found = await until(lambda: re.search(pattern, self.output.read_text()), within)
+        """Waits until the lines of its output match."""
+        found = await until(lambda: re.search(pattern, self._said()), within)
         assert isinstance(found, re.Match)
         return found
+
+    def _said(self) -> str:
+        whole, _, _unfinished = self.output.read_bytes().rpartition(b"\n")
+        return whole.decode()
 
     async def stop(self) -> None:
         """SIGTERM, as compose does, and SIGKILL for who does not listen."""

@@ -5,6 +5,7 @@ deadline, so a test that hangs says what it waited for.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from rendezvous.wire.messages import (
     Joined,
     Offer,
     Ping,
+    Pong,
     Predecessor,
     Resume,
     ServerMessage,
@@ -139,7 +141,7 @@ async def open_wire(
 
 @dataclass
 class Peer:
-    """A connection after its welcome. Pings are answered; everything else is for the test."""
+    """A connection after its welcome. It answers pings as it listens; all else is for the test."""
 
     wire: Wire
     origin: str
@@ -158,6 +160,8 @@ class Peer:
                 if not isinstance(message, Ping):
                     self.seen.append(message)
                     return message
+                with contextlib.suppress(ConnectionError):  # its last words may still be to come
+                    await self.send(Pong())
 
     async def expect(self, kind: type[_M], *, deadline: float = DEADLINE) -> _M:
         """The next message, which must be of this kind."""
