@@ -81,7 +81,10 @@ async def running_server(
     texts = {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()}
     chosen = convert({"listen": ("127.0.0.1:0",), **texts}, Settings)
     doors = door_limits or DoorLimits(
-        per_address=chosen.strangers_per_address, in_all=chosen.strangers, linger=0.1
+        first_bytes=PATIENCE,
+        per_address=chosen.strangers_per_address,
+        in_all=chosen.strangers,
+        linger=0.1,
     )
     server = Server(chosen, limits=limits, door_limits=doors, store=store, mail=mail, tick=tick)
     await server.start()

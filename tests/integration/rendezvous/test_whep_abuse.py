@@ -14,7 +14,7 @@ from rendezvous.wire.messages import (
 )
 from tests.support import peers
 from tests.support.peers import VIEWER_SECRET
-from tests.support.server import Running, running_server
+from tests.support.server import Running, only, running_server
 from tests.support.waiting import until
 from tests.support.whep_offers import SDP, offer
 from tests.support.whep_requests import (
@@ -156,7 +156,7 @@ async def test_abuse_requests_of_an_address_have_a_rate(
 async def test_abuse_thousands_of_half_open_sessions_are_bounded_and_leave_nothing() -> None:
     """With the secret, which is as bad as it gets, and as if the rate limit were not there."""
     async with (
-        running_server(viewers_per_room=50) as running,
+        running_server(limits=only(viewers_per_room=50)) as running,
         camera_of(running) as camera,
         aiohttp.ClientSession(
             f"http://{running.origin}", connector=aiohttp.TCPConnector(limit=40)
