@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.support.daemon import Publisher, publisher
 from tests.support.light_viewer import LightViewer, Link
 from tests.support.peers import connect
+from tests.support.ports import free_port
 from tests.support.redis import running_redis
 from tests.support.server import Program, running_program
 from tests.support.waiting import until
@@ -28,8 +29,8 @@ async def test_pictures_run_on_while_nodes_stop_and_die(tmp_path: Path) -> None:
     with running_redis() as redis:
         shared = ("--redis", redis.url)
         async with (
-            running_program(*shared, state=None) as first,
-            running_program(*shared, state=None) as second,
+            running_program(*shared, state=None, port=free_port()) as first,
+            running_program(*shared, state=None, port=free_port()) as second,
         ):
             nodes = {node.port: node for node in (first, second)}
             servers = ",".join(f"127.0.0.1:{port}" for port in nodes)
