@@ -58,6 +58,8 @@ class Generation:
 
     def samples(self) -> list[Picture | Sound]:
         """Pictures and sounds in the order in which they came."""
+        if not self.data:  # the init segment is a message of its own
+            return []
         with av.open(io.BytesIO(bytes(self.data)), "r", format="mp4") as file:
             return [_sample(packet) for packet in file.demux() if packet.size]
 

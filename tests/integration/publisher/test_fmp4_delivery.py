@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
+from publisher.legs import fmp4 as module
 from publisher.legs.fmp4 import Fmp4Leg
 from publisher.media import bitstream
 from publisher.media.encoding import Outlet
@@ -19,7 +20,7 @@ from publisher.media.units import Unit
 from publisher.rtc.channel import MESSAGE_BYTES, ROOM_BYTES
 from publisher.supervisor.viewers import Viewers
 from rendezvous.wire.messages import Answer, End, EndReason, IcePolicy, Message, Session
-from tests.support.channel_viewer import ChannelViewer, channel_viewer
+from tests.support.channel_viewer import ChannelViewer, Picture, Sound, channel_viewer
 from tests.support.films import FPS, Film, film
 from tests.support.waiting import until
 
@@ -77,14 +78,21 @@ def split(playing: Film) -> list[list[bytes]]:
 
 
 async def received(viewer: ChannelViewer, playing: Film) -> None:
-    """Waits until the film's last picture is there."""
-    last = playing.pictures[-1]
+    """Waits until the film's last picture and its last sound are there."""
 
     def there() -> bool:
-        pictures = viewer.generations[-1].pictures() if viewer.generations else []
-        return bool(pictures) and abs(pictures[-1].dts - last.dts) < TICK
+        samples = viewer.generations[-1].samples() if viewer.generations else []
+        dts = [sample.dts for sample in samples if isinstance(sample, Picture)]
+        pts = [sample.pts for sample in samples if isinstance(sample, Sound)]
+        return ends_with(dts, [picture.dts for picture in playing.pictures]) and (
+            not playing.sounds or ends_with(pts, [sound.pts for sound in playing.sounds])
+        )
 
     await until(there)
+
+
+def ends_with(got: list[float], sent: list[int]) -> bool:
+    return bool(got) and abs(got[-1] - sent[-1]) < TICK
 
 
 async def test_picture_and_sound_arrive_byte_for_byte_on_one_timeline(clip: Film) -> None:
@@ -155,7 +163,7 @@ async def test_a_stalled_viewer_holds_nothing_up_and_goes_on_at_a_key_frame(clip
         assert channel.buffered < ROOM_BYTES + largest + MESSAGE_BYTES
         slow.go_on()
         await received(slow, clip.later(19))
-        assert slow.heard[2:] == ["skipped", "live"]
+        await until(lambda: slow.heard[2:] == ["skipped", "live"])
         missed = slow.said[2]["pictures"]
         pictures = slow.generations[0].pictures()
         assert len(pictures) + missed == 20 * FPS
@@ -166,7 +174,10 @@ async def test_a_stalled_viewer_holds_nothing_up_and_goes_on_at_a_key_frame(clip
         assert running.legs[1].losses == ""
 
 
-async def test_a_viewer_may_ask_for_everything_again_but_not_all_the_time(clip: Film) -> None:
+async def test_a_viewer_may_ask_for_everything_again_but_not_all_the_time(
+    clip: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REPLAY_SECONDS", 3600.0)
     async with camera(clip.media) as running:
         running.play(*clip.units)
         viewer = await running.viewer()
@@ -252,10 +263,12 @@ async def test_the_viewer_chooses_the_leg_by_its_offer(clip: Film) -> None:
         viewers.open(session(offer))
         return str((await until(lambda: [m for m in sent if isinstance(m, Answer)]))[0].sdp)
 
-    async with channel_viewer(answering) as viewer:
-        await received(viewer, clip)
-        assert (len(rtp), len(fmp4)) == (0, 1)
-    await viewers.close()
+    try:
+        async with channel_viewer(answering) as viewer:
+            await received(viewer, clip)
+            assert (len(rtp), len(fmp4)) == (0, 1)
+    finally:
+        await viewers.close()
 
 
 async def test_a_leg_that_the_camera_does_not_have_is_refused_with_the_cure(clip: Film) -> None:

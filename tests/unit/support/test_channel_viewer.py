@@ -23,6 +23,12 @@ def test_a_segment_under_way_is_not_counted(cut: int) -> None:
     assert generation.data == INIT + SEGMENT
 
 
+def test_before_the_init_segment_there_is_nothing() -> None:
+    generation = Generation("video/mp4")
+    generation.add(INIT[:8])
+    assert generation.samples() == []
+
+
 def test_segments_add_up() -> None:
     generation = Generation("video/mp4")
     for message in (INIT, SEGMENT, SEGMENT):
