@@ -91,17 +91,26 @@ async def watching(link: Link) -> AsyncIterator[LightViewer]:
     async with peers.connect(link.host, link.port, transport="ws") as peer:
         try:
             session = await viewer.watch(peer, link)
-            listening = asyncio.create_task(answer_pings(peer))
-            await viewer.packets(20)
-            yield viewer
-            listening.cancel()
+            async with answering_pings(peer):
+                await viewer.packets(20)
+                yield viewer
             await peer.send(End(session=session, reason="left"))
         finally:
             await viewer.connection.close()
 
 
+@asynccontextmanager
+async def answering_pings(peer: peers.Peer) -> AsyncIterator[None]:
+    """Until the end, or that of the connection; who does not is taken for gone."""
+    answering = asyncio.create_task(answer_pings(peer))
+    try:
+        yield
+    finally:
+        answering.cancel()
+        await asyncio.gather(answering, return_exceptions=True)
+
+
 async def answer_pings(peer: peers.Peer) -> None:
-    """Until it is cancelled; who does not is taken for gone."""
     while True:
         if isinstance(codec.decode_server(await peer.wire.receive()), Ping):
             await peer.send(Pong())

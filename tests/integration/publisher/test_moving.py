@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tests.support.daemon import Publisher, publisher
-from tests.support.light_viewer import LightViewer, Link
+from tests.support.light_viewer import LightViewer, Link, answering_pings
 from tests.support.peers import connect
 from tests.support.ports import free_port
 from tests.support.redis import running_redis
@@ -49,11 +49,12 @@ async def _watch_through(
     try:
         async with connect(other.host, other.port) as peer:
             await viewer.watch(peer, link)
-            await viewer.packets(20)
-            home.terminate()
-            assert await home_of(camera, 2) == other.port
-            await viewer.packets(viewer.received + 50)
-            assert "server_lost" not in camera.terminal
+            async with answering_pings(peer):
+                await viewer.packets(20)
+                home.terminate()
+                assert await home_of(camera, 2) == other.port
+                await viewer.packets(viewer.received + 50)
+                assert "server_lost" not in camera.terminal
         await home.ended()
         async with running_program(*shared, state=None, port=home.port):
             other.process.kill()
