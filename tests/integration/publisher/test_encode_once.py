@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import av
+import pytest
 
 from publisher.sources.pattern import read
 from tests.integration.publisher import test_fmp4_session as fmp4
@@ -18,6 +19,7 @@ from tests.support.waiting import until
 
 ONE_LOOP = True  # the publisher is a process with a loop of its own
 VIEWERS = 8
+pytestmark = pytest.mark.usefixtures("never_overtaken")
 STARTED = "encoding to H.264 because somebody watches"
 
 
@@ -39,13 +41,14 @@ async def test_eight_viewers_share_one_encoder_which_ends_with_the_last(tmp_path
                 joining = (stack.enter_async_context(watching(link)) for _ in range(VIEWERS))
                 viewers = await asyncio.gather(*joining)
                 await asyncio.gather(*(viewer.packets(100) for viewer in viewers))
+                await terminal.says(STARTED)
                 assert terminal.terminal.count(STARTED) == 1
                 assert "the encoder has ended" not in terminal.terminal
             ended = await terminal.says("the encoder has ended. It took .* of a core for")
             assert "0 were broken" in ended
             async with watching(link) as late:  # and begins anew for whoever comes later
                 await late.packets(50)
-            assert terminal.terminal.count(STARTED) == 2
+            await until(lambda: terminal.terminal.count(STARTED) == 2)
 
 
 async def test_a_viewer_of_the_fmp4_leg_gets_the_encoder_s_picture_and_the_camera_s_own_sound(

@@ -36,6 +36,8 @@ ROOM, SECRET = "Yard", peers.VIEWER_SECRET
 
 M = TypeVar("M")
 
+pytestmark = pytest.mark.usefixtures("never_overtaken")
+
 
 @asynccontextmanager
 async def published(url: str, state: Path) -> AsyncIterator[Running]:
@@ -102,9 +104,10 @@ def digests(nals: list[bytes], without: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def assert_part(got: Sequence[object], sent: Sequence[object]) -> None:
+    """At any place: the frames of a steady tone are often the same."""
     assert got
-    begin = sent.index(got[0])
-    assert got == sent[begin : begin + len(got)]
+    begins = [begin for begin, one in enumerate(sent) if one == got[0]]
+    assert any(got == sent[begin : begin + len(got)] for begin in begins)
 
 
 @pytest.mark.parametrize(

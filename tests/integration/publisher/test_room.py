@@ -14,7 +14,7 @@ import pytest
 
 from publisher.errors import SignallingError
 from publisher.identity import CameraKey, Keyring
-from publisher.signalling import claiming, connection
+from publisher.signalling import connection
 from publisher.signalling.claiming import Room
 from publisher.signalling.connection import ServerAddress
 from publisher.supervisor import membership, nodes, room
@@ -132,14 +132,6 @@ class Guests:
 @pytest.fixture
 def key(tmp_path: Path) -> CameraKey:
     return Keyring(tmp_path / "state").camera_key()
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that is slow, as all are on a busy machine, is given up where a test says so."""
-    for name in ("CONNECT_SECONDS", "PING_SECONDS", "SILENCE_SECONDS", "DOUBT_SECONDS"):
-        monkeypatch.setattr(connection, name, HOUR)
-    monkeypatch.setattr(claiming, "ANSWER_SECONDS", HOUR)
 
 
 @pytest.fixture(autouse=True)

@@ -159,10 +159,12 @@ async def something_else(answer: bytes) -> AsyncIterator[ServerAddress]:
     """A server that says this to whoever calls."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer)
-        with suppress(ConnectionError):
-            await reader.read(1000)  # what is closed with unread input is reset, answer and all
-        writer.close()
+        try:
+            writer.write(answer)
+            with suppress(ConnectionError):
+                await reader.read(1000)  # what is closed with unread input is reset, answer and all
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
