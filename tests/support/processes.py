@@ -8,7 +8,17 @@ from pathlib import Path
 
 def sockets(pid: int) -> int:
     """How many sockets it has open."""
-    return sum(_target(link).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
+    return len(open_sockets(pid))
+
+
+def open_sockets(pid: int) -> set[tuple[str, str]]:
+    """The descriptors of those, with what no other socket is called.
+
+    What a process has left open is what was not there before. Their number says less: of those
+    before some may be about to be closed.
+    """
+    links = ((link.name, _target(link)) for link in Path(f"/proc/{pid}/fd").iterdir())
+    return {(name, target) for name, target in links if target.startswith("socket:")}
 
 
 def _target(link: Path) -> str:

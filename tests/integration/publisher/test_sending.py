@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
@@ -12,12 +13,13 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSess
 from aiortc.codecs import h264
 from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket
 
+from publisher.legs import replays
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.feed import VideoFeed
 from publisher.media.rtp import Packetiser
 from publisher.media.units import AccessUnit, AudioBlock
-from publisher.rtc import pacer, path, private, selftest
+from publisher.rtc import history, pacer, path, private, selftest
 from publisher.rtc.channel import ChannelDoor
 from publisher.rtc.peer import Peer
 from publisher.rtc.sender import CameraSender, DirectSender
@@ -123,8 +125,8 @@ def blocked(leg: RtpLeg) -> Iterator[list[int]]:
 def pictures(receiver: RtpReceiver) -> list[bytes]:
     """The access units that the packets make, in order of sending."""
     assert receiver.video
-    first = (receiver.video.next - len(receiver.payloads)) & 0xFFFF
-    ordered = sorted(receiver.payloads, key=lambda number: (number - first) & 0xFFFF)
+    following = receiver.video.next
+    ordered = sorted(receiver.payloads, key=lambda number: (number - following) & 0xFFFF)
     stream = b"".join(h264.h264_depayload(receiver.payloads[number]) for number in ordered)
     return stream.split(b"\x00\x00\x00\x01")[1:]
 
@@ -133,17 +135,21 @@ def nals(sent: list[AccessUnit]) -> list[bytes]:
     return [nal for unit in sent for nal in unit.data.split(b"\x00\x00\x00\x01")[1:]]
 
 
+async def shows(receiver: RtpReceiver, expected: list[bytes]) -> None:
+    """Waits until that is what the packets make: the last picture's come one after the other."""
+    await until(lambda: receiver.video and pictures(receiver) == expected)
+
+
 async def test_a_viewer_that_joins_gets_the_gop_and_then_everything_unchanged() -> None:
     camera = Camera()
     camera.publish(GOP + 12)
     async with watched(camera) as (_, receiver):
         camera.publish(5)
-        expected = nals(camera.sent[GOP:])
-        await until(lambda: receiver.video and len(pictures(receiver)) >= len(expected))
-        assert pictures(receiver) == expected
+        await shows(receiver, nals(camera.sent[GOP:]))
 
 
-async def test_what_is_lost_is_repaired() -> None:
+async def test_what_is_lost_is_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "HISTORY_SECONDS", 3600.0)  # a busy machine asks late
     camera = Camera()
     async with watched(camera, loss=0.1) as (leg, receiver), running(camera):
         await until(lambda: receiver.lost > 40)
@@ -151,22 +157,25 @@ async def test_what_is_lost_is_repaired() -> None:
         await until(lambda: receiver.video and not receiver.video.missing)
         assert receiver.repaired
         assert leg.peer.losses["packets sent again"]
-        assert set(pictures(receiver)) <= set(nals(camera.sent))
+        *whole, _ = pictures(receiver)  # of the last one packets may be on their way
+        assert set(whole) <= set(nals(camera.sent))
 
 
-async def test_who_lost_a_picture_gets_the_gop_once_more_and_in_order() -> None:
+async def test_who_lost_a_picture_gets_the_gop_once_more_and_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replays, "FIRST_SECONDS", 3600.0)
     camera = Camera()
     camera.publish(12)
     async with watched(camera) as (leg, receiver):
         once = nals(camera.sent)
-        await until(lambda: receiver.video and len(pictures(receiver)) == len(once))
+        await shows(receiver, once)
         for _ in range(3):
             receiver.ask_for_key_frame()
-        await until(lambda: len(pictures(receiver)) == 2 * len(once))
+        await until(lambda: leg.peer.losses["key frames asked for"] == 3)
+        await shows(receiver, once * 2)
         camera.publish(3)
-        await until(lambda: len(pictures(receiver)) == 2 * len(once) + 3)
-        assert leg.peer.losses["key frames asked for"] == 3
-        assert pictures(receiver) == once * 2 + nals(camera.sent[12:])
+        await shows(receiver, once * 2 + nals(camera.sent[12:]))
         assert receiver.video
         times = receiver.video.timestamps
         assert all(a == b or 0 < (b - a) & 0xFFFFFFFF < 1 << 31 for a, b in pairwise(times))
@@ -184,11 +193,11 @@ async def test_a_source_that_can_is_asked_for_a_key_frame_instead() -> None:
     camera.publish(5)
     async with watched(camera) as (_, receiver):
         # While the cached GOP is on its way a viewer that asks just does not have it yet.
-        await until(lambda: receiver.video and len(pictures(receiver)) == len(nals(camera.sent)))
+        await shows(receiver, nals(camera.sent))
         receiver.ask_for_key_frame()
         await until(asked.is_set)
         camera.publish(1)
-        await until(lambda: receiver.video and len(pictures(receiver)) == len(nals(camera.sent)))
+        await shows(receiver, nals(camera.sent))
 
 
 async def test_a_path_that_takes_nothing_costs_its_viewer_pictures_and_nobody_else(
@@ -202,13 +211,13 @@ async def test_a_path_that_takes_nothing_costs_its_viewer_pictures_and_nobody_el
         with blocked(slow) as refused:
             camera.publish(20)
             assert refused
-            await until(lambda: len(pictures(seen_by_other)) == len(nals(camera.sent)))
+            await shows(seen_by_other, nals(camera.sent))
             await until(lambda: slow._video.dropped >= 20)
         camera.publish(1)  # long before the next IDR: the cached GOP must serve
         seen_by_slow.payloads.clear()
         async with running(camera):
             await until(lambda: len(camera.sent) > 28 and seen_by_slow.payloads)
-        await until(lambda: pictures(seen_by_slow)[-1] == nals(camera.sent)[-1])
+        await until(lambda: pictures(seen_by_slow)[-1:] == nals(camera.sent)[-1:])
         shown = pictures(seen_by_slow)
         again = shown[shown.index(PARAMETER_SETS[0]) :]  # before it, what was repaired meanwhile
         assert nals(camera.sent)[-len(again) :] == again
@@ -227,7 +236,7 @@ async def test_a_leg_that_fails_ends_its_session_and_no_other(
         monkeypatch.setattr(failing, "put_video", fail)
         camera.publish(2)
         await until(lambda: failing.peer.state == "closed")
-        await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
+        await shows(receiver, nals(camera.sent))
     assert "something new" in caplog.text
 
 
@@ -260,7 +269,7 @@ async def test_without_segmentation_by_the_kernel_packets_leave_one_by_one(
     camera = Camera()
     camera.publish(2)
     async with watched(camera) as (_, receiver):
-        await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
+        await shows(receiver, nals(camera.sent))
 
 
 @pytest.mark.usefixtures("stock")
@@ -294,7 +303,7 @@ async def test_statistics_say_how_much_was_sent() -> None:
     camera = Camera()
     camera.publish(2)
     async with watched(camera) as (leg, receiver):
-        await until(lambda: receiver.video and pictures(receiver) == nals(camera.sent))
+        await shows(receiver, nals(camera.sent))
         sender: Any = leg.peer._senders.all[0]
         assert isinstance(sender, DirectSender)
         (report,) = [r for r in (await sender.getStats()).values() if r.type == "outbound-rtp"]
@@ -313,6 +322,7 @@ async def test_what_a_viewer_can_take_is_known_when_it_has_said_so() -> None:
 
 
 async def test_answers_to_reports_tell_how_the_stream_arrives() -> None:
+    begin = time.monotonic()
     camera = Camera()
     camera.publish(1)
     async with watched(camera) as (leg, receiver):
@@ -321,19 +331,19 @@ async def test_answers_to_reports_tell_how_the_stream_arrives() -> None:
         reception = sender.stream.reception
         sender.stream.reports.due = 0.0
         camera.publish(1)
-        (moment,) = reception._sent
+        *_, moment = await until(lambda: tuple(reception._sent))
         heard = reception.reports
         for ssrc in (1, sender._ssrc):
             report = RtcpReceiverInfo(ssrc, 0, 0, 7, 0, moment, 0)
             await sender._handle_rtcp_packet(RtcpRrPacket(ssrc=1, reports=[report]))
         assert reception.reports == heard + 1
-        assert 0 <= reception.round_trip < 5
+        assert 0 <= reception.round_trip <= time.monotonic() - begin
 
 
 async def test_a_leg_that_is_closed_lets_go_of_its_socket() -> None:
     camera = Camera()
     camera.publish(1)
-    before = processes.sockets(os.getpid())
+    before = processes.open_sockets(os.getpid())
     async with watched(camera) as (_, receiver):
         await until(lambda: receiver.received)
-    await until(lambda: processes.sockets(os.getpid()) == before)
+    await until(lambda: processes.open_sockets(os.getpid()) <= before)
