@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from itertools import islice, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +15,7 @@ from publisher.media.format import Format
 from publisher.media.packets import SECOND, Packet, Stream
 from publisher.media.timeline import Timeline
 from publisher.media.units import AccessUnit, Unit
-from publisher.sources import file, reader
+from publisher.sources import container, file, reader
 from publisher.sources.address import Address
 from publisher.sources.catalog import source_for
 from publisher.sources.source import Source
@@ -210,19 +210,31 @@ async def test_an_rtsp_camera_is_read_over_udp_too() -> None:
         await reading.stop()
 
 
-async def test_a_webcam_over_http_is_timed_by_when_its_pictures_arrive() -> None:
-    with http_webcam(fps=10) as url:
-        begin = time.monotonic()
+class Arrivals(Clock):
+    """By this clock a picture comes each tenth of a second, whenever it is read."""
+
+    APART = 100_000  # microseconds
+
+    def monotonic_ns(self) -> int:
+        self.now += 1000 * self.APART
+        return self.now
+
+
+async def test_a_webcam_over_http_is_timed_by_when_its_pictures_arrive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    arrivals = Arrivals()
+    monkeypatch.setattr(container, "time", arrivals)
+    monkeypatch.setattr(preparation, "time", SimpleNamespace(monotonic_ns=lambda: arrivals.now))
+    with http_webcam(fps=50) as url:
         reading = Reading(source_for(Address.parse(url)))
         await until(lambda: len(reading.pictures) > 12)
-        took = time.monotonic() - begin
         await reading.stop()
     (media,) = reading.formats
     assert (media.video_codec, media.width, media.height) == ("mjpeg", 640, 360)
     assert all(unit.key for unit in reading.pictures)
-    times = [unit.pts for unit in reading.pictures]
-    # FFmpeg would suppose 25 a second.
-    assert 0.08 * (len(times) - 3) < (times[-1] - times[2]) / SECOND < took
+    gaps = {later.pts - earlier.pts for earlier, later in pairwise(reading.pictures)}
+    assert gaps == {Arrivals.APART}  # FFmpeg would suppose 25 a second
 
 
 async def test_http_that_is_no_camera_is_named() -> None:

@@ -19,7 +19,7 @@ from tests.support.waiting import PATIENCE, until
 class SocketCamera:
     """A source, and what it opens: each byte that it is sent is a picture; "!" is its end."""
 
-    name = "camera"
+    name = "watched camera"
     streams = (Stream("video", "h264"),)
 
     def __init__(self) -> None:
@@ -81,7 +81,8 @@ async def test_the_loop_reads_and_no_thread_remains(camera: SocketCamera) -> Non
     camera.far.send(b"ppp")
     await until(lambda: len(units) == 3)
     assert set(camera.readers) == {threading.main_thread().name}
-    await until(lambda: not any("reader" in thread.name for thread in threading.enumerate()))
+    reader_of_it = f"reader of {camera.name}"
+    await until(lambda: reader_of_it not in {thread.name for thread in threading.enumerate()})
     camera.far.send(b"p")
     await until(lambda: len(units) == 4)
     assert [isinstance(unit, AccessUnit) and unit.key for unit in units] == [True] + [False] * 3
