@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from http.client import HTTPMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiortc.codecs
@@ -17,7 +18,7 @@ from publisher.identity import Keyring
 from publisher.legs.rtp import RtpLeg
 from publisher.media.fanout import FanOut
 from publisher.media.format import Format
-from publisher.rtc import private
+from publisher.rtc import peer, private
 from publisher.rtc.ice import checks
 from publisher.signalling.claiming import Room, claim
 from publisher.signalling.connection import ServerAddress, connect
@@ -171,13 +172,15 @@ async def test_a_room_that_is_refused_does_not_end_the_stream_to_the_sfu(
     async with running_server() as rendezvous, whip_server() as server:
         address = ServerAddress(rendezvous.host, rendezvous.port)
         connection = await connect(address, None)
-        await claim(connection, address, owner, room, Source(state=SourceState.LIVE))
-        camera = a_camera(Place((address,), None, thief, room), endpoint(server.url))
-        async with started(camera):
-            await until(lambda: "[room_unavailable]" in caplog.text)
-            sfu = await server.session()
-            await until(lambda: sfu.codes)
-        await connection.close()
+        try:
+            await claim(connection, address, owner, room, Source(state=SourceState.LIVE))
+            camera = a_camera(Place((address,), None, thief, room), endpoint(server.url))
+            async with started(camera):
+                await until(lambda: "[room_unavailable]" in caplog.text)
+                sfu = await server.session()
+                await until(lambda: sfu.codes)
+        finally:
+            await connection.close()
 
 
 async def test_ice_servers_of_a_201_serve_the_next_session(
@@ -338,12 +341,20 @@ async def test_a_server_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch
 async def test_a_server_that_is_quiet_but_answers_checks_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(checks, "_CONSENT_SECONDS", 0.3)
-    monkeypatch.setattr(module, "SILENCE_SECONDS", 2.0)
+    """By a clock that goes on with each check: three times as far as silence may last."""
+    looks: list[RtpLeg] = []
+    monkeypatch.setattr(checks, "_CONSENT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 10)
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_cut_off", looks.append)
     async with broadcasting() as (server, _):
+        clock = SimpleNamespace(monotonic=lambda: sum(sfu.checks for sfu in server.sessions))
+        monkeypatch.setattr(peer, "time", clock)
         sfu = await server.session(0)
         sfu.become_lite()
-        await until(lambda: sfu.checks >= 10)  # each is a quarter of a second or more
+        await until(lambda: sfu.checks >= 30)
+        before = len(looks)
+        await until(lambda: len(looks) > before or len(server.sessions) > 1)
         assert server.methods() == ["POST"]
 
 
