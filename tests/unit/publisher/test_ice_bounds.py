@@ -195,7 +195,10 @@ async def test_of_thousands_of_candidates_some_are_checked() -> None:
     assert len(camera.targets) == len(camera.agent._remote_candidates) == remotes.MOST
 
 
-async def test_of_a_thousand_addresses_that_check_us_some_are_checked() -> None:
+async def test_of_a_thousand_addresses_that_check_us_some_are_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bounded, "_NEW_PER_SECOND", 0.0)
     camera = Camera()
     for number in range(1_000):
         camera.checked(("203.0.113.1", 10_000 + number), priority=1 + number)

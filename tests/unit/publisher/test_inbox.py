@@ -4,6 +4,7 @@ import threading
 
 from publisher.media.inbox import Inbox
 from publisher.media.units import AccessUnit
+from tests.support.waiting import PATIENCE
 
 
 def unit(number: int, *, key: bool = False) -> AccessUnit:
@@ -44,5 +45,5 @@ def test_closing_ends_the_wait() -> None:
     thread = threading.Thread(target=lambda: got.append(inbox.get()))
     thread.start()
     inbox.close()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert got == [None]

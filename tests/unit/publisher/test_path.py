@@ -13,6 +13,7 @@ from aioice.turn import TurnClientTcpProtocol
 
 from publisher.rtc.path import RELAY_BYTES, Direct, Path, Relay
 from tests.support import processes
+from tests.support.waiting import PATIENCE
 
 PACKETS = memoryview(b"a" * 10 + b"b" * 10 + b"c" * 4)
 ADDRESS = ("127.0.0.1", 5000)
@@ -187,7 +188,7 @@ def test_a_route_that_is_gone_is_no_full_socket(udp: socket.socket) -> None:
 def test_a_burst_arrives_in_its_packets(udp: socket.socket) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         way = Direct(udp.fileno(), receiver.getsockname())
         way.send(PACKETS, 10)
         assert [receiver.recv(100) for _ in range(3)] == [b"a" * 10, b"b" * 10, b"c" * 4]
@@ -202,7 +203,7 @@ def test_a_path_follows_the_pair_that_is_nominated_and_loses_what_has_no_pair(
     assert path.send(PACKETS, 10) is None
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         transport = SimpleNamespace(get_extra_info=lambda _: udp)
         protocol = SimpleNamespace(transport=transport)
         ice._nominated[1] = SimpleNamespace(protocol=protocol, remote_addr=receiver.getsockname())
