@@ -8,7 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,7 +137,7 @@ async def test_sound_and_picture_are_in_step(tmp_path: Path) -> None:
     """The second in which the tone jumps is the one that the time code has at that time."""
     with rtsp_camera() as camera:
         async with published(camera.url, tmp_path) as server, watching(server) as (viewer, _):
-            await until(lambda: viewer.generations and len(viewer.generations[-1].data) > 400_000)
+            await until(lambda: viewer.generations and len(viewer.generations[-1].sounds()) > 80)
     data = bytes(viewer.generations[-1].data)
     with av.open(io.BytesIO(data), "r", format="mp4") as file:
         lag = statistics.median(map(_behind_time_code, file.decode(video=0)))
@@ -158,7 +158,7 @@ def _jump(frames: Iterable[Any]) -> float:
     """When the tone jumps up, in seconds of its times, on 5 ms."""
     window = SAMPLE_RATE // 200
     before = math.inf
-    for frame in frames:
+    for frame in islice(frames, 2, None):  # the first ones are a decoder's beginning, and no tone
         samples = array("f", bytes(frame.planes[0])[: 4 * frame.samples])
         for begin in range(0, len(samples) - window, window):
             part = samples[begin : begin + window]
