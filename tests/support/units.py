@@ -17,7 +17,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PLACES = (Path("/etc/systemd/system"), Path("/lib/systemd/system"))
@@ -40,12 +40,13 @@ class Unit:
     @property
     def pid(self) -> int | None:
         """Of the program, while it runs."""
-        if not self._pid.exists():
+        try:
+            pid = int(self._pid.read_text())
+            state = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it may end between two looks
             return None
-        state = Path(f"/proc/{self._pid.read_text()}/stat")
         # An orphan that has ended is a zombie until somebody asks.
-        runs = state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
-        return int(self._pid.read_text()) if runs else None
+        return None if state.rpartition(")")[2].split()[0] == "Z" else pid
 
     def start(self) -> None:
         """Runs ExecStart, unless it does already."""
@@ -79,8 +80,10 @@ class Unit:
     def stop(self) -> None:
         """SIGTERM, and waits until it has ended."""
         end = time.monotonic() + _PATIENCE
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGTERM)
+        pid = self.pid
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         while self.pid is not None:
             assert time.monotonic() < end, f"{self.name} does not end"
             time.sleep(_STEP)
