@@ -7,9 +7,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.browser import browser
+from tests.support.browser import PATIENT, browser
 from tests.support.scripted_rendezvous import ScriptedRendezvous
 from tests.support.waiting import PATIENCE, until
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 SECRET = "dmlld2VyLXNlY3JldC0wMQ"
 BUTTONS = (
@@ -87,7 +89,7 @@ def status(page: Page) -> Locator:
 
 async def says(page: Page, words: str) -> None:
     """Waits until the player says so."""
-    await expect(status(page)).to_contain_text(words, timeout=1000 * PATIENCE)
+    await expect(status(page)).to_contain_text(words)
 
 
 async def test_every_state_is_said_in_words(page: Page, rendezvous: ScriptedRendezvous) -> None:
@@ -170,6 +172,7 @@ async def test_signalling_that_is_lost_does_not_touch_the_picture(
     page: Page, rendezvous: ScriptedRendezvous, *, knows_sessions: bool
 ) -> None:
     """The server goes and returns, with or without its memory: pictures flow, live throughout."""
+    await page.add_init_script(PATIENT)
     await page.add_init_script(
         "window.told = []; addEventListener('porthole-state', (e) => told.push(e.detail.chip))"
     )
@@ -245,6 +248,7 @@ async def test_the_status_is_written_once_for_each_state(
     page: Page, rendezvous: ScriptedRendezvous
 ) -> None:
     """A screen reader reads whatever is written to it, also when the words are the same."""
+    await page.add_init_script(PATIENT)
     await watch(page, rendezvous)
     await says(page, "Live")
     await page.keyboard.press("s")
@@ -332,6 +336,7 @@ async def test_a_picture_that_the_browser_holds_can_be_started(
     page: Page, rendezvous: ScriptedRendezvous
 ) -> None:
     """Browsers pause videos to save power; a held picture is not called live."""
+    await page.add_init_script(PATIENT)
     await watch(page, rendezvous)
     await says(page, "Live")
     await page.evaluate("document.querySelector('porthole-player').video.pause()")
@@ -347,7 +352,8 @@ async def test_whoever_goes_says_so_and_is_live_again_on_return(
     await watch(page, rendezvous)
     await says(page, "Live")
     await page.goto(f"{rendezvous.url}/favicon.svg")
-    end = next(message for message in rendezvous.heard if message["type"] == "end")
+    await rendezvous.hears("end")
+    (end,) = (message for message in rendezvous.heard if message["type"] == "end")
     assert end["reason"] == "left"
     await page.go_back()
     await says(page, "Live")
@@ -357,6 +363,7 @@ async def test_the_page_decides_whether_to_watch(
     page: Page, rendezvous: ScriptedRendezvous
 ) -> None:
     """Only ``start`` ends a ``stop``; what changes nothing, or moves the player, ends nothing."""
+    await page.add_init_script(PATIENT)
     await watch(page, rendezvous)
     await says(page, "Live")
     await page.evaluate(f"{PLAYER}.room = 'MyRoom'; {PLAYER}.secret = '{SECRET}'")

@@ -42,12 +42,13 @@ class Player:
         return int(await self.page.evaluate(_FRAMES))
 
     async def moves(self, within: float = PATIENCE) -> None:
-        """Waits for ten more pictures."""
+        """Waits for ten more pictures, or as many of another connection."""
         before = await self.frames()
-        await until(lambda: self._more_than(before + 10), within)
+        await until(lambda: self._ten_more_than(before), within)
 
-    async def _more_than(self, count: int) -> bool:
-        return await self.frames() > count
+    async def _ten_more_than(self, before: int) -> bool:
+        now = await self.frames()
+        return now > before + 10 or 10 < now < before
 
     async def stream(self) -> str:
         """The name of the stream on the screen: another connection brings another one."""

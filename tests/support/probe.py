@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import nan
 from statistics import median
 from typing import Any, Protocol
 
@@ -74,8 +75,8 @@ class Pictures:
 
     @property
     def delay(self) -> float:
-        """Their median."""
-        return median(self.delays)
+        """Their median; not a number when no picture could be read."""
+        return median(self.delays) if self.delays else nan
 
     @property
     def moves(self) -> bool:
@@ -100,8 +101,11 @@ class Sync:
 
     @property
     def offset(self) -> float:
-        """How much later than the picture the sound is; negative when it is earlier."""
-        return median(self.sound_delays) - self.picture_delay
+        """How much later than the picture the sound is; negative when it is earlier.
+
+        Not a number when no picture could be read, or no jump was heard.
+        """
+        return median(self.sound_delays) - self.picture_delay if self.sound_delays else nan
 
 
 def ahead(codes: Sequence[TimeCode]) -> bool:

@@ -1,7 +1,9 @@
 """What the probe makes of the frames that a page has presented."""
 
+from math import isnan, nan
+
 from publisher.sources.pattern import TimeCode
-from tests.support.probe import Frame, Pictures
+from tests.support.probe import Frame, Pictures, Sync
 
 NOON = 1_790_000_000_000  # ms since the Unix epoch
 
@@ -35,6 +37,11 @@ def test_the_rate_counts_also_those_that_nobody_looked_at() -> None:
 
 def test_the_delay_is_the_median_of_those_that_could_be_read() -> None:
     assert frames(-70, None, -30, -10).delay == 110
+
+
+def test_what_could_not_be_measured_is_no_number() -> None:
+    for unknown in (frames(None).delay, Sync(80.0, []).offset, Sync(nan, [90.0]).offset):
+        assert isnan(unknown)
 
 
 def test_pictures_move_when_each_was_drawn_after_the_one_before() -> None:
