@@ -78,7 +78,7 @@ async def test_a_wrong_command_line_ends_with_one_sentence(
 ) -> None:
     async with publisher(*words, state=tmp_path) as camera:
         await camera.says(rf"publisher: \[{code}\] ")
-        assert await camera.process.wait() == status
+        assert await camera.ended() == status
         assert len(camera.lines) == 1
         assert "Traceback" not in camera.terminal
 
@@ -95,4 +95,4 @@ async def test_keep_alive_off_gives_up_as_evostream_does(tmp_path: Path) -> None
     words = ["startWebRTC", *server, "source=test:", "KEEPALIVE=0"]
     async with publisher(*words, state=tmp_path) as camera:
         await camera.says(r"publisher: \[server_unreachable\]")
-        assert await camera.process.wait() == 1
+        assert await camera.ended() == 1

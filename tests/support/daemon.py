@@ -63,12 +63,19 @@ class Publisher:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.wait_for(self.process.wait(), PATIENCE)
+            return await self.ended()
         finally:
             if self.process.returncode is None:
                 self.process.kill()
+                await self.process.wait()
             for reader in self._readers:
                 reader.cancel()
+
+    async def ended(self) -> int:
+        """Waits until it has ended by itself, and all that it said was read; its exit status."""
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait(self._readers)
+            return await self.process.wait()
 
 
 @asynccontextmanager
