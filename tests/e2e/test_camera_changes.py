@@ -22,7 +22,7 @@ async def test_a_new_resolution_and_a_restart_with_other_parameter_sets_keep_the
     with rtsp_camera("plain") as camera:
         async with (
             publisher("start", *words, f"--source={camera.url}", state=tmp_path) as terminal,
-            page_at(chromium, await terminal.link()) as page,
+            page_at(chromium, await terminal.link(), patient=True) as page,
         ):
             await Player(page).live()
             assert (await Player(page).stats())["leg"] == ("fmp4" if audio == "aac" else "rtp")

@@ -10,6 +10,7 @@ from tests.support.browser import page_at
 from tests.support.cameras import rtsp_camera
 from tests.support.daemon import publisher
 from tests.support.player import Player
+from tests.support.ports import free_port
 from tests.support.server import Program, running_program
 from tests.support.waiting import until
 
@@ -80,11 +81,11 @@ async def test_a_picture_outlives_its_rendezvous_and_a_new_viewer_joins_the_next
     chromium: Browser, tmp_path: Path
 ) -> None:
     state = tmp_path / "rendezvous.sqlite"
-    async with running_program(state=state) as first:
+    async with running_program(state=state, port=free_port()) as first:
         words = ["--server", f"127.0.0.1:{first.port}", "--room", "MyRoom", "--source", "test:"]
         async with (
             publisher("start", *words, state=tmp_path) as daemon,
-            page_at(chromium, await daemon.link()) as page,
+            page_at(chromium, await daemon.link(), patient=True) as page,
         ):
             player = Player(page)
             await player.live()
@@ -100,15 +101,14 @@ async def test_a_picture_outlives_its_rendezvous_and_a_new_viewer_joins_the_next
                 assert await player.stream() == stream
 
 
-@pytest.mark.alone
 async def test_a_publisher_that_restarts_is_picked_up_by_a_waiting_page(
     rendezvous: Program, chromium: Browser, tmp_path: Path
 ) -> None:
-    """The reason has 0.3 s to come through the server after the end of the media."""
+    """The reason may come through the server after the end of the media, not by much: 0.3 s."""
     words = ["--server", f"127.0.0.1:{rendezvous.port}", "--room", "MyRoom", "--source", "test:"]
     async with publisher("start", *words, state=tmp_path) as daemon:
         link = await daemon.link()
-        async with page_at(chromium, link) as page:
+        async with page_at(chromium, link, patient=True) as page:
             player = Player(page)
             await player.live()
             assert await daemon.stop() == 0

@@ -39,7 +39,7 @@ async def test_a_picture_crosses_nodes_and_outlives_its_cameras_node(
         link = await daemon.link()
         home, edge = sorted(nodes, key=lambda node: f":{node.port}/" not in link)
         link = link.replace(f":{home.port}/", f":{edge.port}/")
-        async with page_at(chromium, link) as page:
+        async with page_at(chromium, link, patient=True) as page:
             player = Player(page)
             await player.live()
             stream = await player.stream()

@@ -36,7 +36,8 @@ async def test_eight_watch_and_however_some_leave_the_others_see_on(
         link = await camera.link()
         idle = camera.sockets
         victim = await stack.enter_async_context(browsers.browser(autoplay=True))
-        staying = [await stack.enter_async_context(page_at(chromium, link)) for _ in range(5)]
+        pages = [page_at(chromium, link, patient=True) for _ in range(5)]
+        staying = [await stack.enter_async_context(page) for page in pages]
         leaving = await stack.enter_async_context(page_at(chromium, link))
         closing = await stack.enter_async_context(page_at(chromium, link))
         killed = await victim.new_page()
@@ -63,7 +64,7 @@ async def test_a_viewer_too_many_is_told_so(
 ) -> None:
     async with (
         publisher(*start(rendezvous, "--viewers", "1"), state=tmp_path) as camera,
-        page_at(chromium, await camera.link()) as first,
+        page_at(chromium, await camera.link(), patient=True) as first,
     ):
         await Player(first).live()
         async with page_at(chromium, first.url) as second:
@@ -96,7 +97,7 @@ async def test_a_room_is_not_taken_by_another_camera(rendezvous: Program, tmp_pa
         await owner.link()
         async with publisher(*start(rendezvous), state=tmp_path / "b") as thief:
             await thief.says("room_unavailable")
-            assert await thief.process.wait() == 1
+            assert await thief.ended() == 1
         assert owner.process.returncode is None
 
 

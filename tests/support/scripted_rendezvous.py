@@ -5,6 +5,7 @@ judgement is replaced by ``mode``. Its camera is an aiortc peer that sends a mov
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -144,9 +145,10 @@ class ScriptedRendezvous:
             await self.cameras.pop().connection.close()
 
     async def tell(self, message: Json) -> None:
-        """Says it to every viewer."""
+        """Says it to every viewer that has not gone meanwhile."""
         for socket in list(self._sockets):
-            await socket.send_json(message)
+            with contextlib.suppress(ConnectionResetError):
+                await socket.send_json(message)
 
     async def set_source(self, state: str, code: str | None = None, message: str = "") -> None:
         """The camera's state changes and every viewer hears of it."""
@@ -156,8 +158,7 @@ class ScriptedRendezvous:
     async def admit(self) -> None:
         """The camera comes: whoever waits is admitted."""
         self.mode = "live"
-        for socket in list(self._sockets):
-            await socket.send_json(self._verdict({"room": "MyRoom"}))
+        await self.tell(self._verdict({"room": "MyRoom"}))
 
     def heard_types(self) -> list[str]:
         """The types of everything that viewers said, in order."""
