@@ -188,9 +188,15 @@ export class Viewer {
   #refused({ code, message, session, retry_after }) {
     if (session && session !== this.place.joined?.session) return;
     const event = refusal(code);
-    if (event === 'forgotten') this.place.lost();
     this.#retryAfter = 1000 * (retry_after ?? 0);
-    if (event) this.#happened(event, { code, message });
+    if (event === 'forgotten') this.#forgotten();
+    else if (event) this.#happened(event, { code, message });
+  }
+
+  /** What the server says of a session that is over is no reason: why it is over was said before. */
+  #forgotten() {
+    this.place.lost();
+    this.#happened('forgotten');
   }
 
   /** @param {boolean} wasWelcome */

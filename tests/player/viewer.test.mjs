@@ -482,6 +482,16 @@ scene('a camera that was stopped: said so while waiting for it', async (it, worl
   assert.deepEqual([it.state, it.reason, it.frozen], ['waiting', 'camera_stopped', 1]);
 });
 
+scene('a camera that admits somebody while it stops has stopped all the same', async (it, world) => {
+  await it.play();
+  await it.says({ type: 'end', session: 's1', reason: 'camera_stopped' });
+  await world.pass(0);
+  await it.says({ ...SESSION, session: 's2' });
+  await it.says({ type: 'waiting', room: 'MyRoom' });
+  await it.says({ type: 'error', code: 'session_unknown', message: '?', session: 's2' }); // of its offer, or of a candidate
+  assert.deepEqual([it.state, it.reason], ['waiting', 'camera_stopped']);
+});
+
 scene('a camera that is gone to the server alone keeps its picture; only its media ends it', async (it, world) => {
   await it.play();
   await it.says({ type: 'end', session: 's1', reason: 'camera_gone' });
