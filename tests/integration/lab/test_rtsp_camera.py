@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from statistics import median
@@ -24,6 +24,9 @@ from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE
 
 LEAST = 20  # pictures; a busy machine makes fewer than thirty a second
+MOST = 1000  # pictures: half a minute
+STEP = 0.01  # seconds that sound and picture may be apart
+MILLISECOND = 0.001  # what a time code leaves out
 OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "300000"}
 
 
@@ -31,10 +34,10 @@ OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "300000"}
 class Film:
     """What was received: pictures and sound with their times in seconds."""
 
+    opened: float = field(default_factory=time.time)
     codes: list[tuple[float, TimeCode]] = field(default_factory=list)
-    delays: list[float] = field(default_factory=list)
     units: list[list[str]] = field(default_factory=list)
-    reordered: int = 0
+    times: list[int] = field(default_factory=list)  # of pictures, as they were sent
     profile: str | None = None
     video_codec: str = ""
     audio_codec: str = ""
@@ -42,8 +45,14 @@ class Film:
     blocks: list[tuple[int, float]] = field(default_factory=list)  # first sample, its time
     samples: list[float] = field(default_factory=list)
 
+    def lasts(self, seconds: float) -> bool:
+        """Whether picture and sound do: a busy machine may bring one of them late."""
+        pictured = len(self.codes) > LEAST and self.codes[-1][0] - self.codes[0][0] >= seconds
+        return pictured and len(self.samples) >= seconds * self.sample_rate
 
-def _shoot(url: str, seconds: float) -> Film:
+
+def _shoot(url: str, seconds: float, enough: Callable[[Film], bool] = lambda _: True) -> Film:
+    """So long a film; a second more as long as it is not enough, up to MOST pictures."""
     film = Film()
     with av.open(url, options=OPTIONS, timeout=PATIENCE) as container:
         film.video_codec = container.streams.video[0].codec_context.name
@@ -56,21 +65,23 @@ def _shoot(url: str, seconds: float) -> Film:
                 _see(film, packet)
             else:
                 _hear(film, packet)
-            if len(film.codes) > LEAST and film.codes[-1][0] - film.codes[0][0] >= seconds:
-                return film
+            if film.lasts(seconds):
+                if enough(film) or len(film.codes) > MOST:
+                    return film
+                seconds += 1.0
     return film
 
 
 def _see(film: Film, packet: Any) -> None:
     film.profile = packet.stream.codec_context.profile  # as soon as a picture has told it
-    film.reordered += packet.pts != packet.dts
+    film.times += [] if packet.pts is None else [packet.pts]
     film.units.append(_hashes(bytes(packet)))
     for frame in packet.decode():
         plane = frame.planes[0]
         code = read(bytes(plane), plane.line_size, frame.width, frame.height)
         assert code is not None, "a picture without a readable time code"
+        assert film.opened - MILLISECOND < code.unix_ms / 1000 <= time.time()
         film.codes.append((frame.time or 0.0, code))
-        film.delays.append(time.time() - code.unix_ms / 1000)
 
 
 def _hear(film: Film, packet: Any) -> None:
@@ -90,11 +101,17 @@ def _sent(camera: RtspCamera) -> list[list[str]]:
     return [[nal.sha256 for nal in unit.nals] for unit in camera.records()]
 
 
-def _jump_errors(film: Film) -> list[float]:
-    """How far each jump of the tone is from the full second by the pictures' clock."""
-    to_wall = median(code.unix_ms / 1000 - at for at, code in film.codes)
-    walls = [_heard_at(film, at) + to_wall for at in jumps(film.samples, film.sample_rate)]
-    return [wall - round(wall) for wall in walls]
+def _in_step(film: Film) -> bool:
+    """Whether the tone has jumped at the full second, by the pictures' clock, when it did last.
+
+    Before the camera's first reports FFmpeg lets both streams begin at the same time. And a tone
+    that a busy machine has cut may jump anywhere.
+    """
+    if not film.sample_rate:
+        return True
+    to_wall = median(code.unix_ms / 1000 - at for at, code in film.codes[-LEAST:])
+    heard = [_heard_at(film, at) + to_wall for at in jumps(film.samples, film.sample_rate)]
+    return bool(heard) and abs(heard[-1] - round(heard[-1])) < STEP
 
 
 def _heard_at(film: Film, seconds: float) -> float:
@@ -123,15 +140,13 @@ def test_each_variant_sends_what_its_name_says(
     variant: str, video: str, profile: str, audio: str
 ) -> None:
     with rtsp_camera(variant) as camera:
-        film = _shoot(camera.url, 1.3)
+        film = _shoot(camera.url, 1.3, _in_step)
         sent = _sent(camera)
     assert (film.video_codec, film.profile, film.audio_codec) == (video, profile, audio)
-    # FFmpeg guesses decoding times, and uneven pictures mislead it for a moment.
-    assert (film.reordered > len(film.units) / 2) == (variant == "b-frames")
+    assert (film.times != sorted(film.times)) == (variant == "b-frames")
 
     numbers = [code.frame for _, code in film.codes]
     assert all(before < after for before, after in pairwise(numbers))
-    assert min(film.delays) < 1.5
 
     received = film.units[1:]
     start = sent.index(received[0])
@@ -139,9 +154,7 @@ def test_each_variant_sends_what_its_name_says(
 
     if audio:
         assert pitch(film.samples[film.sample_rate // 2 :], film.sample_rate) > 990
-        errors = _jump_errors(film)
-        assert errors
-        assert max(abs(error) for error in errors) < 0.01
+    assert _in_step(film)
 
 
 def test_motion_jpeg_is_a_stream_of_readable_pictures() -> None:
@@ -173,9 +186,12 @@ def test_all_clients_get_the_same_encoding() -> None:
         av.open(camera.url, options=OPTIONS, timeout=PATIENCE) as one,
         av.open(camera.url, options=OPTIONS, timeout=PATIENCE) as other,
     ):
-        first = {_hashes(bytes(packet))[0] for packet in islice(one.demux(video=0), 60)}
-        second = [_hashes(bytes(packet))[0] for packet in islice(other.demux(video=0), 1, 20)]
-    assert first.issuperset(second)
+        second = {_hashes(bytes(packet))[0] for packet in islice(other.demux(video=0), 1, 20)}
+        for packet in islice(one.demux(video=0), MOST):  # it began before the other
+            second.discard(_hashes(bytes(packet))[0])
+            if not second:
+                break
+    assert not second
 
 
 def test_a_stopped_camera_is_gone_and_comes_back_on_the_same_port() -> None:
