@@ -6,6 +6,7 @@ import io
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -39,7 +40,10 @@ async def watching(
     """A live page that remembers what it appends."""
     server = f"{rendezvous.host}:{rendezvous.port}"
     words = ("start", "--server", server, "--room", "MyRoom", "--source", camera.url)
-    async with publisher(*words, state=state) as daemon, visitor(chromium) as context:
+    async with (
+        publisher(*words, state=state) as daemon,
+        visitor(chromium, patient=True) as context,
+    ):
         await context.add_init_script(path=_APPENDS)
         page = await context.new_page()
         await page.goto((await daemon.link()).replace("/#", f"/{query}#"))
@@ -53,8 +57,20 @@ async def _leg(page: Page) -> str:
 
 async def _appended(page: Page) -> bytes | None:
     """What the page was given, once it is enough to tell."""
-    media = base64.b64decode(await page.evaluate("portholeAppended()"))
-    return media if len(_coded(media)[0]) > 100 else None
+    media = _whole(base64.b64decode(await page.evaluate("portholeAppended()")))
+    pictures, sounds = _coded(media)
+    return media if len(pictures) > 100 and len(sounds) > 150 else None
+
+
+def _whole(media: bytes) -> bytes:
+    """Without the segment that is under way: a large one comes in several messages."""
+    at = end = 0
+    while at + 8 <= len(media):
+        kind = media[at + 4 : at + 8]
+        at += int.from_bytes(media[at : at + 4])
+        if at <= len(media) and kind in (b"moov", b"mdat"):
+            end = at
+    return media[:end]
 
 
 @pytest.mark.alone
@@ -71,7 +87,6 @@ async def test_a_viewer_gets_the_cameras_own_sound_and_picture_in_step(
         sent_units, sent_sounds = {unit.nals for unit in camera.records()}, set(camera.sounds())
     units, sounds = _coded(media)
     assert [unit for unit in units if unit not in sent_units] == []
-    assert len(sounds) > 150
     assert [sound for sound in sounds if sound not in sent_sounds] == []
     assert abs(_step(media)) <= STEP
 
@@ -134,7 +149,7 @@ async def test_b_frames_play_over_this_leg_by_themselves(
             pictures = await probe.live(page)
             assert await _leg(page) == "fmp4"
             # Over RTP one in thirty would be decoded.
-            assert pictures.codes[-1].frame - pictures.codes[0].frame < 10 * len(pictures.codes)
+            assert median(b.frame - a.frame for a, b in pairwise(pictures.codes)) < 10
 
 
 async def test_a_picture_that_fell_behind_is_live_again(
