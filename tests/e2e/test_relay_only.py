@@ -15,6 +15,7 @@ from tests.support.coturn import Coturn, running_coturn
 from tests.support.daemon import publisher
 from tests.support.player import Player
 from tests.support.server import Program, running_program
+from tests.support.waiting import until
 
 RELAY = "127.0.0.77"  # nobody else's: an address that is another one is somebody's own
 SHOWN = {RELAY, "127.0.0.1", "0.0.0.0"}  # the second is every browser's o= (RFC 8829 §5.2.1)
@@ -24,7 +25,10 @@ _KEEP = """
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...given) { super(...given); connections.push(this); }
   };"""
-_REPORTS = "async () => [...(await connections.at(-1).getStats()).values()]"
+_REPORTS = """async () => {
+    const connected = connections.find(({ connectionState }) => connectionState === 'connected');
+    return connected ? [...(await connected.getStats()).values()] : [];
+}"""
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ async def overheard(chromium: Browser, link: str) -> AsyncIterator[tuple[Page, l
         for event in ("framesent", "framereceived"):
             connection.on(event, lambda frame: said.append(str(frame)))
 
-    async with visitor(chromium) as context:
+    async with visitor(chromium, patient=True) as context:
         await context.add_init_script(_KEEP)
         page = await context.new_page()
         page.on("websocket", listen)
@@ -76,12 +80,30 @@ def addresses(said: list[str]) -> set[str]:
     return set(re.findall(f"{v4}|{v6}", "\n".join(unmarked)))
 
 
-async def pair(page: Page) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two ends of the path that media takes."""
+def said_all(said: list[str]) -> bool:
+    """Whether both sides have told that they have no more candidates."""
+    texts = [json.loads(text) for text in said]
+    ends = [m for m in texts if m["type"] == "candidate" and m["candidate"] is None]
+    return len(ends) == 2
+
+
+async def relayed_pair(page: Page) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The two ends of the path that media takes; None until both are known to be relays.
+
+    A check may come before the candidate that it comes from: the browser calls it reflexive then.
+    """
     reports = {report["id"]: report for report in await page.evaluate(_REPORTS)}
-    chosen = next(r for r in reports.values() if r["type"] == "transport")
-    selected = reports[chosen["selectedCandidatePairId"]]
-    return reports[selected["localCandidateId"]], reports[selected["remoteCandidateId"]]
+    chosen = (r.get("selectedCandidatePairId") for r in reports.values())
+    selected = reports.get(next(filter(None, chosen), ""))
+    if selected is None:
+        return None
+    ends = reports[selected["localCandidateId"]], reports[selected["remoteCandidateId"]]
+    return ends if {end["candidateType"] for end in ends} == {"relay"} else None
+
+
+def peers_of(turn: Coturn) -> set[str]:
+    """Whom the relay was told to send to, by its log."""
+    return set(re.findall(r"peer ([\d.]+)\S* lifetime", turn.log.read_text()))
 
 
 async def test_no_address_of_either_side_reaches_the_other(
@@ -97,8 +119,8 @@ async def test_no_address_of_either_side_reaches_the_other(
         async with publisher("start", *where, *hidden, state=tmp_path / "camera") as camera:
             async with overheard(chromium, await camera.link()) as (page, said):
                 await Player(page).live()
-                local, remote = await pair(page)
-            assert (local["candidateType"], remote["candidateType"]) == ("relay", "relay")
+                local, remote = await until(lambda: relayed_pair(page))
+                await until(lambda: said_all(said))
             assert (local["address"], remote["address"]) == (RELAY, RELAY)
             assert len(candidates(said)) >= 2
             assert all(" typ relay" in text for text in candidates(said))
@@ -106,5 +128,5 @@ async def test_no_address_of_either_side_reaches_the_other(
         server.terminate()
         _, log = await server.ended()
         assert "not_relayed" not in log
-    peers = set(re.findall(r"peer ([\d.]+)\S* lifetime", turn.log.read_text()))
-    assert peers == {RELAY}
+        await until(lambda: peers_of(turn))
+    assert peers_of(turn) == {RELAY}
