@@ -89,8 +89,12 @@ async def test_a_stop_deletes_the_session_at_janus(janus: JanusWhip, tmp_path: P
     async with publishing(janus, "test:?size=640x360", tmp_path) as camera:
         assert await camera.stop() == 0
         assert janus.methods == ["POST", "DELETE"]
-        assert await janus.publishers() == []
+        await until(lambda: _is_empty(janus))
         assert TOKEN not in camera.terminal
+
+
+async def _is_empty(janus: JanusWhip) -> bool:
+    return await janus.publishers() == []
 
 
 async def test_a_room_and_janus_have_the_same_stream(
@@ -112,5 +116,5 @@ async def test_a_stream_that_janus_has_lost_is_published_again(
     async with publishing(janus, "test:?size=640x360", tmp_path):
         (handle,) = janus.handles.values()
         await handle.destroy()
-        await until(lambda: janus.methods.count("POST") == 2)
+        await until(lambda: janus.methods.count("POST") >= 2)
         await until(janus.publishers)
