@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 from aiohttp import web
+from av.video.codeccontext import VideoCodecContext
 
 from publisher.sources.pattern import TimeCode, read
 from tests.support.cameras import ROOT, SYSTEM_PYTHON
@@ -109,20 +110,28 @@ class Foreign:
     """A player in a process of its own, and the time codes that it has shown, with when."""
 
     process: asyncio.subprocess.Process
-    pictures: int = 0
-    codes: list[TimeCode] = field(default_factory=list)
-    delays: list[float] = field(default_factory=list)  # milliseconds
+    seen: list[TimeCode | None] = field(default_factory=list)  # None: could not be read
+    delays: list[float] = field(default_factory=list)  # milliseconds, of those that could
 
     async def kill(self) -> None:
         """Ends it as a crash would: nobody is told."""
         self.process.kill()
         await self.process.wait()
 
+    @property
+    def pictures(self) -> int:
+        """How many it has shown."""
+        return len(self.seen)
+
+    @property
+    def codes(self) -> list[TimeCode]:
+        """Of those that could be read."""
+        return [code for code in self.seen if code]
+
     def note(self, code: TimeCode | None) -> None:
         """One picture more."""
-        self.pictures += 1
+        self.seen.append(code)
         if code is not None:
-            self.codes.append(code)
             self.delays.append(1000 * time.time() - code.unix_ms)
 
     async def shows(self, count: int, within: float = PATIENCE) -> None:
@@ -188,12 +197,21 @@ async def _read_lines(player: Foreign, stream: asyncio.StreamReader) -> None:
 
 async def _decode_units(player: Foreign, stream: asyncio.StreamReader) -> None:
     decoder = av.CodecContext.create("h264", "r")
+    assert isinstance(decoder, VideoCodecContext)
     try:
         while True:
             length = int.from_bytes(await stream.readexactly(4))
-            unit = av.Packet(await stream.readexactly(length))
-            for frame in decoder.decode(unit):
-                plane = frame.planes[0]
-                player.note(read(memoryview(plane), plane.line_size, frame.width, frame.height))
+            for code in _shown(decoder, await stream.readexactly(length)):
+                player.note(code)
     except asyncio.IncompleteReadError:
         return
+
+
+def _shown(decoder: VideoCodecContext, unit: bytes) -> list[TimeCode | None]:
+    """What a picture shows; who is late to read loses packets, and the picture its decoder."""
+    try:
+        frames = decoder.decode(av.Packet(unit))
+    except av.FFmpegError:
+        return [None]
+    planes = [(frame, frame.planes[0]) for frame in frames]
+    return [read(memoryview(p), p.line_size, frame.width, frame.height) for frame, p in planes]
