@@ -128,9 +128,7 @@ async def test_all_of_it_works_under_tls(
         async with publisher(*words, state=tmp_path, environ=trust) as camera:
             link = await camera.link()
             assert link.startswith("https://")
-            async with await chromium.new_context(ignore_https_errors=True) as context:
-                page = await context.new_page()
-                await page.goto(link)
+            async with page_at(chromium, link, trusting=True) as page:
                 await Player(page).live()
 
 
