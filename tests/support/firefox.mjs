@@ -11,6 +11,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
+const PATIENCE = 60_000; // ms, as everywhere in the tests
 const [library, ...scripts] = process.argv.slice(2);
 const { launch } = (await import(pathToFileURL(library))).default;
 
@@ -18,8 +19,10 @@ const browser = await launch({
   browser: 'firefox',
   executablePath: '/usr/bin/firefox-esr',
   headless: true,
+  timeout: PATIENCE,
 });
 const page = await browser.newPage();
+page.setDefaultTimeout(PATIENCE);
 for (const script of scripts) {
   await page.evaluateOnNewDocument(await readFile(script, 'utf8'));
 }
