@@ -40,7 +40,7 @@ async def test_a_viewer_with_a_link_tests_the_whole_way_and_copies_no_secret(
         async with (
             running_server(**servers(relay)) as running,
             connect(running.host, running.port) as camera,
-            page_at(chromium, address(running, ROOM)) as page,
+            page_at(chromium, address(running, ROOM), patient=True) as page,
         ):
             await claim(camera, Key(), "Door")
             await page.reload()
@@ -66,7 +66,7 @@ async def test_a_relay_that_refuses_its_users_is_named(chromium: Browser) -> Non
             connect(running.host, running.port) as camera,
         ):
             await claim(camera, Key(), "Door")
-            async with page_at(chromium, address(running, ROOM)) as page:
+            async with page_at(chromium, address(running, ROOM), patient=True) as page:
                 found = await checked(page)
     faults = {code for code, verdict in found.items() if verdict == "fault"}
     assert faults == {"turn_credentials", "no_relay"}
@@ -75,7 +75,7 @@ async def test_a_relay_that_refuses_its_users_is_named(chromium: Browser) -> Non
 async def test_without_a_link_it_says_what_is_not_tested_and_takes_one(chromium: Browser) -> None:
     async with (
         running_server() as running,
-        page_at(chromium, address(running)) as page,
+        page_at(chromium, address(running), patient=True) as page,
     ):
         assert (await checked(page))["no_room"] == "note"
         await page.fill("#link", f"http://{running.origin}/{ROOM}")
