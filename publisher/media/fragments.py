@@ -141,9 +141,10 @@ class Fragments:
             self._settle()
 
     def _settle(self) -> None:
-        for unit in self._fresh:
-            self._place(unit)
-        self._fresh.clear()
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []  # before: none is placed twice, whatever fails
+            for unit in fresh:
+                self._place(unit)
 
     def _place(self, unit: Unit) -> None:
         if isinstance(unit, AccessUnit):

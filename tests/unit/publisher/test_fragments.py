@@ -271,6 +271,22 @@ def test_units_that_wait_are_of_what_was_before_a_change() -> None:
     assert fragments.first == fragments.end == 5
 
 
+def test_a_picture_that_cannot_be_placed_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError
+
+    fragments = Fragments()
+    fragments.use((VIDEO, None))
+    with monkeypatch.context() as patch:
+        patch.setattr(fmp4.PictureTimes, "place", fail)
+        fragments.add(picture(0))
+        with pytest.raises(ValueError):  # noqa: PT011  # it is ours
+            fragments.use(None)
+    assert fragments.end == 0
+
+
 def test_a_viewer_may_begin_anew() -> None:
     camera = Camera()
     camera.run(32)
