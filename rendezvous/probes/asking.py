@@ -52,7 +52,7 @@ class Outcome:
 
 
 async def ask(server: Server, tls: ssl.SSLContext) -> Outcome:
-    """Asks for what the server is there for; takes some seconds at the most."""
+    """Asks for what the server is there for; may wait PATIENCE seconds for each answer."""
     if server.transport == "dtls":
         found = (note("dtls_untested", "TURN over DTLS is not tested; few clients use it."),)
         return Outcome(server, found)

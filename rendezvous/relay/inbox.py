@@ -47,6 +47,7 @@ class RedisMail:
         on_confusion: Callable[[ProgramError], None],
     ) -> None:
         self._address = address
+        self._deadline = deadline
         self._link = RedisLink(address, deadline=deadline, on_confusion=on_confusion)
         self._reading: asyncio.Task[None] | None = None
 
@@ -70,7 +71,7 @@ class RedisMail:
         await self._link.stop()
 
     async def _read(self, inbox: str, deliver: Callable[[bytes], None]) -> None:
-        reader = StreamReader(self._address, inbox)
+        reader = StreamReader(self._address, inbox, timeout=self._deadline)
         try:
             while self._reading is not None:  # a client may swallow a cancellation
                 try:

@@ -27,7 +27,11 @@ class Entry:
 
 
 class StreamReader:
-    """For one task, which may be cancelled: the connection then is closed, not used again."""
+    """For one task, which may be cancelled: the connection then is closed, not used again.
+
+    ``block``: seconds that a read waits for something to come; ``timeout``: those that Redis may
+    take for anything else.
+    """
 
     def __init__(
         self,
