@@ -65,9 +65,11 @@ def _shoot(url: str, seconds: float, enough: Callable[[Film], bool] = lambda _: 
                 _see(film, packet)
             else:
                 _hear(film, packet)
+            if len(film.codes) > MOST:
+                break
             if film.lasts(seconds):
-                if enough(film) or len(film.codes) > MOST:
-                    return film
+                if enough(film):
+                    break
                 seconds += 1.0
     return film
 

@@ -28,6 +28,7 @@ async def run(*arguments: str, state: Path) -> tuple[int, str, str]:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     return process.returncode or 0, out.decode(), err.decode()
 
 
