@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from publisher.identity import Keyring
-from rendezvous.rooms.limits import Limits
 from rendezvous.wire.messages import Ping, Pong
 from tests.support.cameras import PASSWORD, rtsp_camera
 from tests.support.certificates import write_certificate
@@ -26,11 +25,11 @@ from tests.support.faketime import far_ahead
 from tests.support.peers import Key, claim, connect
 from tests.support.ports import free_port
 from tests.support.redis import running_redis
-from tests.support.server import running_server
+from tests.support.server import only, running_server
 
 ONE_LOOP = True  # the doctor is a process of its own
 _PATIENTLY = ("--seconds", "60")  # at the most; it takes one when all is well
-_UNHURRIED = Limits(idle=3600.0)  # a camera of tests answers no ping while the doctor looks
+_UNHURRIED = only()  # a camera of tests answers no ping while the doctor looks
 
 
 @pytest.fixture

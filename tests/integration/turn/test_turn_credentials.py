@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from rendezvous.program.errors import SettingsError
-from rendezvous.rooms.limits import Limits
 from tests.support.coturn import CONFIGURATION, Coturn, running_coturn
 from tests.support.faketime import turnable_clock
 from tests.support.peers import Key, claim, connect, joined
-from tests.support.server import Running, running_server
+from tests.support.server import Running, only, running_server
 from tests.support.turn_client import RefusedError, turn_client
 from tests.support.waiting import until
 
@@ -24,7 +23,7 @@ _QUOTA_REACHED = 486
 _LIFETIME = 120  # seconds of a credential; a nonce has 600
 
 # The camera answers no ping while coturn is asked, or restarted.
-_UNHURRIED = Limits(idle=3600.0)
+_UNHURRIED = only()
 
 ONE_LOOP = True  # everything here is synchronous but waiting
 
