@@ -20,7 +20,7 @@ from tests.support import peers
 from tests.support.bench import Figure, benchmark
 from tests.support.daemon import Publisher, publisher
 from tests.support.janus_stream import JanusStream, janus_stream
-from tests.support.light_viewer import LightViewer, Link, answer_pings
+from tests.support.light_viewer import LightViewer, Link, answering_pings
 from tests.support.processes import cpu_seconds, resident
 from tests.support.rtp_receiver import RtpReceiver
 from tests.support.server import running_program
@@ -102,7 +102,7 @@ def _of_publisher(process: Publisher, link: Link) -> Sender:
         stack.push_async_callback(viewer.connection.close)
         receivers: list[RtpReceiver] = []
         session = await viewer.watch(peer, link, lambda c: receivers.append(RtpReceiver(c)))
-        stack.callback(asyncio.create_task(answer_pings(peer)).cancel)
+        await stack.enter_async_context(answering_pings(peer))
         stack.push_async_callback(peer.send, End(session=session, reason="left"))
         stack.callback(receivers[0].close)
         return receivers[0]

@@ -102,7 +102,7 @@ async def watching(link: Link) -> AsyncIterator[LightViewer]:
 @asynccontextmanager
 async def answering_pings(peer: peers.Peer) -> AsyncIterator[None]:
     """Until the end, or that of the connection; who does not is taken for gone."""
-    answering = asyncio.create_task(answer_pings(peer))
+    answering = asyncio.create_task(_answer_pings(peer))
     try:
         yield
     finally:
@@ -110,7 +110,7 @@ async def answering_pings(peer: peers.Peer) -> AsyncIterator[None]:
         await asyncio.gather(answering, return_exceptions=True)
 
 
-async def answer_pings(peer: peers.Peer) -> None:
+async def _answer_pings(peer: peers.Peer) -> None:
     while True:
         if isinstance(codec.decode_server(await peer.wire.receive()), Ping):
             await peer.send(Pong())
