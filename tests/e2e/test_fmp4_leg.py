@@ -21,6 +21,7 @@ from tests.support.browser import visitor
 from tests.support.cameras import Nal, RtspCamera, nals, rtsp_camera
 from tests.support.daemon import publisher
 from tests.support.player import Player
+from tests.support.segments import whole_segments
 from tests.support.server import Program
 from tests.support.waiting import until
 
@@ -57,20 +58,9 @@ async def _leg(page: Page) -> str:
 
 async def _appended(page: Page) -> bytes | None:
     """What the page was given, once it is enough to tell."""
-    media = _whole(base64.b64decode(await page.evaluate("portholeAppended()")))
+    media = whole_segments(base64.b64decode(await page.evaluate("portholeAppended()")))
     pictures, sounds = _coded(media)
     return media if len(pictures) > 100 and len(sounds) > 150 else None
-
-
-def _whole(media: bytes) -> bytes:
-    """Without the segment that is under way: a large one comes in several messages."""
-    at = end = 0
-    while at + 8 <= len(media):
-        kind = media[at + 4 : at + 8]
-        at += int.from_bytes(media[at : at + 4])
-        if at <= len(media) and kind in (b"moov", b"mdat"):
-            end = at
-    return media[:end]
 
 
 @pytest.mark.alone

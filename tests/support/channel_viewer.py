@@ -16,6 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from publisher.media import bitstream
 from publisher.media.packets import SECOND
+from tests.support.segments import whole_segments
 from tests.support.waiting import until
 
 _PATH_PACKETS = 30
@@ -43,24 +44,26 @@ class Sound:
 
 @dataclass(slots=True)
 class Generation:
-    """What came with one init segment, in whole segments: the last one is often under way."""
+    """What came with one init segment."""
 
     mime: str
-    data: bytearray = field(default_factory=bytearray)
-    _under_way: bytearray = field(default_factory=bytearray)
+    _came: bytearray = field(default_factory=bytearray)
 
     def add(self, message: bytes) -> None:
         """Takes a message in, which may be a part of a segment."""
-        self._under_way += message
-        if _is_whole(bytes(self._under_way)):
-            self.data += self._under_way
-            self._under_way.clear()
+        self._came += message
+
+    @property
+    def data(self) -> bytes:
+        """The segments that are whole."""
+        return whole_segments(bytes(self._came))
 
     def samples(self) -> list[Picture | Sound]:
         """Pictures and sounds in the order in which they came."""
-        if not self.data:  # the init segment is a message of its own
+        data = self.data
+        if not data:  # the init segment is a message of its own
             return []
-        with av.open(io.BytesIO(bytes(self.data)), "r", format="mp4") as file:
+        with av.open(io.BytesIO(data), "r", format="mp4") as file:
             return [_sample(packet) for packet in file.demux() if packet.size]
 
     def pictures(self) -> list[Picture]:
@@ -68,15 +71,6 @@ class Generation:
 
     def sounds(self) -> list[Sound]:
         return [sample for sample in self.samples() if isinstance(sample, Sound)]
-
-
-def _is_whole(segment: bytes) -> bool:
-    """Whether nothing is missing from the init segment, or from ``moof`` with its ``mdat``."""
-    at, box = 0, b""
-    while at + 8 <= len(segment):
-        box = segment[at + 4 : at + 8]
-        at += int.from_bytes(segment[at : at + 4])
-    return at == len(segment) and box in (b"moov", b"mdat")
 
 
 def _sample(packet: Any) -> Picture | Sound:

@@ -138,7 +138,7 @@ async def test_sound_and_picture_are_in_step(tmp_path: Path) -> None:
     with rtsp_camera() as camera:
         async with published(camera.url, tmp_path) as server, watching(server) as (viewer, _):
             await until(lambda: viewer.generations and len(viewer.generations[-1].sounds()) > 80)
-    data = bytes(viewer.generations[-1].data)
+    data = viewer.generations[-1].data
     with av.open(io.BytesIO(data), "r", format="mp4") as file:
         lag = statistics.median(map(_behind_time_code, file.decode(video=0)))
     with av.open(io.BytesIO(data), "r", format="mp4") as file:
