@@ -152,8 +152,11 @@ class Peer:
         """Sends a message of the vocabulary, or bytes as they are."""
         await self.wire.send(message if isinstance(message, bytes) else codec.encode(message))
 
-    async def receive(self, *, deadline: float = DEADLINE) -> ServerMessage:
-        """The next message that is not a ping; raises ClosedError or TimeoutError."""
+    async def receive(self, *, deadline: float | None = DEADLINE) -> ServerMessage:
+        """The next message that is not a ping; raises ClosedError or TimeoutError.
+
+        Without a deadline for who listens all the time.
+        """
         async with asyncio.timeout(deadline):
             while True:
                 message = codec.decode_server(await self.wire.receive())

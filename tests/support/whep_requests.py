@@ -11,12 +11,9 @@ import aiohttp
 import msgspec
 from multidict import CIMultiDictProxy
 
-from rendezvous.wire import codec
 from rendezvous.wire.messages import (
     Answer,
     End,
-    Ping,
-    Pong,
     ServerMessage,
     Session,
 )
@@ -53,12 +50,9 @@ class Camera:
         """Until it is cancelled, or the server closes."""
         with contextlib.suppress(peers.ClosedError):
             while True:
-                await self._handle(codec.decode_server(await self.peer.wire.receive()))
+                await self._handle(await self.peer.receive(deadline=None))
 
     async def _handle(self, message: ServerMessage) -> None:
-        if isinstance(message, Ping):
-            await self.peer.send(Pong())
-            return
         self.heard.append(message)
         if isinstance(message, Session) and self.reply is not None:
             await self.peer.send(self._replied(self.reply, message.session))
