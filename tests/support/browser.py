@@ -28,7 +28,8 @@ _OFF = (
     "ThirdPartyStoragePartitioning",
 )
 # What a page gives up, or calls stalled, after some seconds: after ten times as many. For tests
-# that claim that nothing happens to a picture, on a machine that may stand still for a moment.
+# that claim that nothing happens to a picture, on a machine that may stand still for a moment. The
+# line to the server goes by Date.now, as ever: it is asked before it is given up.
 PATIENT = """(() => {
     const [now, later] = [performance.now.bind(performance), setTimeout];
     performance.now = () => now() / 10;
