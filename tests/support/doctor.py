@@ -13,6 +13,7 @@ from typing import Any
 
 from publisher.doctor import command as publisher
 from rendezvous.doctor import command as rendezvous
+from tests.support.processes import output
 from tests.support.waiting import PATIENCE
 
 _DEADLINE = 2 * PATIENCE  # servers that are silent take some seconds each
@@ -65,14 +66,14 @@ async def consult_process(
     program: str, *words: str, wrap: Sequence[str] = (), environ: dict[str, str] | None = None
 ) -> Report:
     """The same in a process of its own, perhaps inside of another program."""
-    output, status = await _run(program, ("--json", *words), wrap, environ or {})
-    return Report(status, output, json.loads(output)["steps"])
+    said, status = await _run(program, ("--json", *words), wrap, environ or {})
+    return Report(status, said, json.loads(said)["steps"])
 
 
 async def read(program: str, *words: str) -> Report:
     """What people are shown, without steps."""
-    output, status = await _run(program, words, (), {})
-    return Report(status, output)
+    said, status = await _run(program, words, (), {})
+    return Report(status, said)
 
 
 async def _run(
@@ -85,15 +86,9 @@ async def _run(
         stderr=asyncio.subprocess.PIPE,
         env=plain | environ,
     )
-    try:
-        async with asyncio.timeout(_DEADLINE):
-            output, errors = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert not errors, errors.decode()
-    return output.decode(), process.returncode or 0
+    said, errors = await output(process, _DEADLINE)
+    assert not errors, errors
+    return said, process.returncode or 0
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""What a running program holds."""
+"""What a running program holds, and what one says until it ends."""
 
 import asyncio
 import os
 import time
+from asyncio.subprocess import Process
 from pathlib import Path
+
+from tests.support.waiting import PATIENCE
 
 
 def sockets(pid: int) -> int:
@@ -45,3 +48,15 @@ async def processor_seconds(pid: int, *, during: float) -> float:
     before = cpu_seconds(pid)
     await asyncio.sleep(during)
     return cpu_seconds(pid) - before
+
+
+async def output(process: Process, within: float = PATIENCE) -> tuple[str, str]:
+    """All that it says to its end, to be read and of errors; killed when nobody waits any more."""
+    try:
+        async with asyncio.timeout(within):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return out.decode(), err.decode()

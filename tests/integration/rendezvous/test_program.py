@@ -1,6 +1,5 @@
 """The real program: its one line, its signals, its sentences and exit statuses."""
 
-import asyncio
 import signal
 import socket
 from pathlib import Path
@@ -11,8 +10,9 @@ import pytest
 from rendezvous.__main__ import main
 from rendezvous.wire.messages import Claimed, Goaway, Ping, Pong
 from tests.support.peers import Key, claim, connect, joined, signed_claim
+from tests.support.processes import output
 from tests.support.server import running_program, start_program
-from tests.support.waiting import PATIENCE, until
+from tests.support.waiting import until
 
 ONE_LOOP = True
 
@@ -22,14 +22,8 @@ KEY = Key()
 async def run(*arguments: str, state: Path) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a run that ends by itself."""
     process = await start_program(*arguments, state=state)
-    try:
-        async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, out.decode(), err.decode()
+    out, err = await output(process)
+    return process.returncode or 0, out, err
 
 
 async def test_it_serves_drains_and_leaves_with_zero(tmp_path: Path) -> None:
