@@ -21,6 +21,7 @@ import { describe } from './words.js';
  */
 
 export class Stage {
+  #shown = '';
   #said = '';
 
   /**
@@ -51,11 +52,14 @@ export class Stage {
     this.controls.refresh(this.screen.hasSound);
     this.call.show(wishes.controls ? this.#offer(view, words, wishes) : null);
     this.element.ariaLabel = `Camera ${wishes.room}`.trim();
-    // A live region is read out whenever it is written to, be it with the same words.
-    const said = JSON.stringify([view.state, words]);
+    // A live region is read out whenever it is written to, be it with the same words: as when the
+    // first picture comes before the browser says that it is connected.
+    const shown = JSON.stringify(words);
+    if (shown !== this.#shown) this.#say(words);
+    this.#shown = shown;
+    const said = view.state + shown;
     if (said === this.#said) return;
     this.#said = said;
-    this.#say(words);
     this.listener.said(words, view);
   }
 
