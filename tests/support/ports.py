@@ -12,7 +12,8 @@ import socket
 from collections.abc import Iterator
 from typing import Final
 
-_PORTS: Final = range(10_000, 20_000)  # net.ipv4.ip_local_port_range begins above them
+# net.ipv4.ip_local_port_range begins above them, and browsers refuse 10080 (Fetch §2.9).
+_PORTS: Final = range(11_000, 20_000)
 _turn: Iterator[int] = itertools.cycle([*_PORTS[os.getpid() % len(_PORTS) :], *_PORTS])
 
 
